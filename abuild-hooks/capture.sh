@@ -1,0 +1,480 @@
+# shellcheck shell=sh
+# abuild-buildinfo: the bodies of the events. Sourced by hook.sh in a subshell of abuild, so that abuild's own
+# variables are at hand; standard output goes nowhere, standard error to the capture's log, descriptor 3 back
+# to hook.sh. docs/capture-format.md describes every file that is written here.
+#
+# Raw facts only: nothing is parsed that need not be. Programs are called with "command", because an APKBUILD may
+# define a function of the same name.
+# shellcheck disable=SC2154,SC2153 # abuild's variables
+
+_buildinfo_format=1
+
+# Names that are recorded where they are exported. The first paragraph is Debian's (Dpkg::BuildInfo), the second is
+# abuild's default.conf, then one line for each language or driver.
+_buildinfo_whitelist='
+POSIXLY_CORRECT GETCONF_DIR RESOLV_HOST_CONF RESOLV_MULTI RESOLV_REORDER RES_OPTIONS
+CC CPP CXX OBJC OBJCXX PC FC M2C AS LD AR RANLIB MAKE AWK LEX YACC
+ASFLAGS ASFLAGS_FOR_BUILD CFLAGS CFLAGS_FOR_BUILD CPPFLAGS CPPFLAGS_FOR_BUILD CXXFLAGS CXXFLAGS_FOR_BUILD
+OBJCFLAGS OBJCFLAGS_FOR_BUILD OBJCXXFLAGS OBJCXXFLAGS_FOR_BUILD DFLAGS DFLAGS_FOR_BUILD FFLAGS FFLAGS_FOR_BUILD
+LDFLAGS LDFLAGS_FOR_BUILD ARFLAGS LFLAGS YFLAGS MAKEFLAGS GNUMAKEFLAGS
+LD_ASSUME_KERNEL LD_AUDIT LD_BIND_NOT LD_BIND_NOW LD_DYNAMIC_WEAK LD_LIBRARY_PATH LD_ORIGIN_PATH
+LD_PREFER_MAP_32BIT_EXEC LD_PRELOAD
+TZ TZDIR DATEMSK LANG LANGUAGE LC_ALL LC_CTYPE LC_NUMERIC LC_TIME LC_COLLATE LC_MONETARY LC_MESSAGES LC_PAPER
+LC_NAME LC_ADDRESS LC_TELEPHONE LC_MEASUREMENT LC_IDENTIFICATION LOCPATH I18NPATH NLSPATH GCONV_PATH
+DEB_BUILD_OPTIONS DEB_BUILD_PROFILES DEB_VENDOR DPKG_ROOT DPKG_ADMINDIR DPKG_DATADIR DPKG_ORIGINS_DIR
+DPKG_DEB_COMPRESSOR_TYPE DPKG_DEB_COMPRESSOR_LEVEL DPKG_GENSYMBOLS_CHECK_LEVEL
+
+JOBS SAMUFLAGS CARGO_BUILD_JOBS CMAKE_BUILD_PARALLEL_LEVEL CTEST_PARALLEL_LEVEL CTEST_OUTPUT_ON_FAILURE
+CTEST_NO_TESTS_ACTION PERL_MM_USE_DEFAULT RUST_LIBC_UNSTABLE_MUSL_V1_2_3
+BUILDCC BUILDCXX BUILDLD BUILDCPPFLAGS BUILDCXXFLAGS BUILDCFLAGS BUILDLDFLAGS
+HOSTCC HOSTCXX HOSTLD HOSTCPPFLAGS HOSTCXXFLAGS HOSTCFLAGS HOSTLDFLAGS CROSS_COMPILE CBUILDROOT
+CBUILD CBUILD_ARCH CHOST CARCH CTARGET CTARGET_ARCH BOOTSTRAP ABUILD_BOOTSTRAP APORTS_BOOTSTRAP USE_CCACHE
+PKG_CONFIG PKG_CONFIG_PATH PKG_CONFIG_LIBDIR PKG_CONFIG_SYSROOT_DIR lt_cv_sys_lib_dlsearch_path_spec
+FAKEROOTDONTTRYCHOWN TAR_OPTIONS PIGZ GZIP
+GOFLAGS GOOS GOARCH GOARM GOAMD64 GOARM64 GO386 GOMIPS GOPPC64 GORISCV64 GOEXPERIMENT GOPROXY GOSUMDB GONOSUMDB
+GOPRIVATE GOTOOLCHAIN GOCACHE GOMODCACHE GOTMPDIR GOPATH GOROOT GOWORK GO111MODULE CGO_ENABLED CGO_CFLAGS
+CGO_CPPFLAGS CGO_CXXFLAGS CGO_LDFLAGS
+RUSTFLAGS RUSTC RUSTC_WRAPPER RUSTDOCFLAGS RUSTC_BOOTSTRAP CARGO_HOME CARGO_TARGET_DIR CARGO_INCREMENTAL
+CARGO_ENCODED_RUSTFLAGS CARGO_PROFILE_RELEASE_OPT_LEVEL CARGO_PROFILE_RELEASE_PANIC
+CARGO_PROFILE_RELEASE_CODEGEN_UNITS CARGO_PROFILE_RELEASE_LTO CARGO_PROFILE_RELEASE_DEBUG
+CARGO_PROFILE_RELEASE_STRIP
+PYTHONHASHSEED PYTHONDONTWRITEBYTECODE PYTHONOPTIMIZE PYTHONPATH PYTHONHOME SETUPTOOLS_SCM_PRETEND_VERSION
+FLIT_NO_NETWORK PIP_INDEX_URL PIP_NO_INDEX
+NODE_ENV NODE_OPTIONS NODE_PATH NPM_CONFIG_REGISTRY npm_config_registry npm_config_build_from_source
+JAVA_HOME JAVA_OPTS JAVA_TOOL_OPTIONS _JAVA_OPTIONS MAVEN_OPTS GRADLE_OPTS ANT_OPTS
+CMAKE_GENERATOR CMAKE_BUILD_TYPE CMAKE_PREFIX_PATH CMAKE_TOOLCHAIN_FILE CMAKE_C_COMPILER_LAUNCHER
+CMAKE_CXX_COMPILER_LAUNCHER CMAKE_C_FLAGS CMAKE_CXX_FLAGS CMAKE_LIBRARY_PATH CMAKE_INCLUDE_PATH
+CCACHE_DIR CCACHE_DISABLE CCACHE_BASEDIR CCACHE_PREFIX CCACHE_SLOPPINESS CCACHE_COMPILERCHECK CCACHE_NOHASHDIR
+PERL5LIB PERL_HASH_SEED RUBYOPT RUBYLIB GEM_HOME GEM_PATH LUA_PATH LUA_CPATH GHCRTS ZIG_GLOBAL_CACHE_DIR HARECACHE
+'
+
+# Programs whose path is recorded where they are there, in four kinds.
+_buildinfo_tools='
+cc gcc c++ g++ clang clang++ cpp gfortran gdc ldc2 dmd gnat go rustc cargo ghc javac java kotlinc scalac dotnet hare
+harec vala valac zig nim crystal ocamlfind ocamlopt fpc mrustc tcc
+ld ld.bfd ld.lld ld.gold mold as nasm yasm ar ranlib strip objcopy
+python3 perl ruby lua luajit node deno bun php guile tclsh R gawk awk sh bash busybox m4 bison flex
+make cmake meson muon ninja samu scons waf bazel autoconf automake libtool pkgconf pkg-config gradle mvn ant npm yarn
+pnpm pip3 patch swig protoc ccache sccache distcc tar pigz gzip xz zstd apk abuild fakeroot scanelf bwrap git
+'
+
+# Those that answer at once, and how to ask them.
+_buildinfo_banners='cc clang ld as make tar pigz apk python3 cmake samu ninja'
+
+_buildinfo_body() {
+	IFS=' 	
+'
+	set +f
+	_buildinfo_umask=$(umask)
+	umask 077
+	unset -f apk fakeroot bwrap
+	case $1 in
+	building) _buildinfo_body_building "$@" ;;
+	packing) _buildinfo_body_packing ;;
+	packed) _buildinfo_body_packed ;;
+	package) _buildinfo_body_package ;;
+	chroot) _buildinfo_body_chroot ;;
+	merge) _buildinfo_body_merge ;;
+	newest) shift 2 && _buildinfo_body_newest "$@" ;;
+	esac
+}
+
+# --- the events ----------------------------------------------------------------------------------------------
+
+_buildinfo_body_building() {
+	if [ -d "$_buildinfo_capture" ]; then # left behind by another process that had our number
+		command mv "$_buildinfo_capture" "$_buildinfo_capture.$(date +%s)" || return
+	fi
+	_buildinfo_open || return
+	case $3 in
+	chroot*) echo rootbld >"$_buildinfo_capture/sandbox" || return ;;
+	esac
+	_buildinfo_recipe
+}
+
+_buildinfo_body_packing() {
+	_buildinfo_open || return
+	if [ ! -e /.abuild-buildinfo/inside ]; then
+		[ -e "$_buildinfo_capture/recipe" ] || _buildinfo_recipe || return
+		_buildinfo_requested || return
+	fi
+	_buildinfo_world
+}
+
+_buildinfo_body_packed() {
+	( cd "$pkgbasedir" && command find . ! -path './.control.*' -print0 ) >"$_buildinfo_capture/tree" || return
+	command mkdir -p "$_buildinfo_capture/pkginfo" || return
+	for _buildinfo_file in "$pkgbasedir"/.control.*/.PKGINFO; do
+		_buildinfo_name=${_buildinfo_file%/.PKGINFO}
+		command cp "$_buildinfo_file" "$_buildinfo_capture/pkginfo/${_buildinfo_name##*/.control.}" || return
+	done
+	_buildinfo_seal
+}
+
+# Root with -F: once for each package, just before its signature is made.
+_buildinfo_body_package() {
+	[ -d "$_buildinfo_capture" ] || _buildinfo_open || return
+	[ -e "$_buildinfo_capture/recipe" ] || _buildinfo_recipe || return
+	[ -e "$_buildinfo_capture/conditions" ] || _buildinfo_world || return
+	( cd "$pkgbasedir" && command find "./$subpkgname" -print0 ) >>"$_buildinfo_capture/tree" || return
+	command mkdir -p "$_buildinfo_capture/pkginfo" &&
+		command cp .PKGINFO "$_buildinfo_capture/pkginfo/$subpkgname" &&
+		_buildinfo_seal
+}
+
+_buildinfo_body_chroot() {
+	command mkdir -p "$BUILD_ROOT/.abuild-buildinfo" &&
+		command cp "$_buildinfo_dir/hook.sh" "$_buildinfo_dir/capture.sh" "$BUILD_ROOT/.abuild-buildinfo/" || return
+	command chmod -R a+rX "$BUILD_ROOT/.abuild-buildinfo" || return
+	# The settings of the outside, since the chroot has neither its environment nor its configuration.
+	for _buildinfo_name in BUILDINFO_ENVIRONMENT BUILDINFO_TOOLS BUILDINFO_OBSERVE BUILDINFO_STRICT; do
+		eval "_buildinfo_value=\${$_buildinfo_name:-}"
+		case $_buildinfo_value in
+		*[!A-Za-z0-9_\ .+-]*) ;;
+		?*) printf "%s='%s'\n" "$_buildinfo_name" "$_buildinfo_value" ;;
+		esac
+	done >"$BUILD_ROOT/.abuild-buildinfo/inside"
+}
+
+_buildinfo_body_merge() {
+	for _buildinfo_inner in "$BUILD_ROOT"/tmp/.abuild-buildinfo/*; do
+		if [ ! -e "$_buildinfo_inner/complete" ]; then
+			echo "the chroot left no complete capture: its abuild did not load the hooks" >&2
+			return 1
+		fi
+		command mv "$_buildinfo_inner/complete" "$_buildinfo_inner/inner" || return
+		[ ! -s "$_buildinfo_inner/log" ] || command cat "$_buildinfo_inner/log" >&2
+		command rm -f "$_buildinfo_inner/log"
+		command cp -R "$_buildinfo_inner/." "$_buildinfo_capture/" || return
+		_buildinfo_local && _buildinfo_requested && _buildinfo_seal
+		return
+	done
+}
+
+# The newest build time in the index that apk index just wrote to the file behind --output or -o.
+_buildinfo_body_newest() {
+	while [ $# -gt 1 ]; do
+		case $1 in
+		-o | --output) _buildinfo_file=$2 ;;
+		esac
+		shift
+	done
+	command gzip -dc "$_buildinfo_file" | command tar -xOf - APKINDEX |
+		command awk -F: '$1 == "t" && $2 > newest { newest = $2 } END { if (newest) print newest }' >&3
+}
+
+# --- the parts -----------------------------------------------------------------------------------------------
+
+_buildinfo_open() {
+	command mkdir -p "$_buildinfo_capture" && exec 2>>"$_buildinfo_capture/log" || return
+	printf 'abuild-buildinfo capture %s\nhooks %s\n' "$_buildinfo_format" "$_buildinfo_hooks" \
+		>"$_buildinfo_capture/format"
+}
+
+# Write NAME=VALUE with a NUL behind it for each of the named variables that is set.
+_buildinfo_values() {
+	for _buildinfo_name; do
+		eval "[ -z \"\${$_buildinfo_name+x}\" ] || printf '%s=%s\\0' \"\$_buildinfo_name\" \"\${$_buildinfo_name}\"" || return
+	done
+}
+
+# What is built: the values that abuild's shell holds, the repository, the epoch, and the files in startdir.
+_buildinfo_recipe() {
+	_buildinfo_git="$(command -v git || :)"
+	_buildinfo_commit=
+	_buildinfo_dirty=
+	command cp "$APKBUILD" "$_buildinfo_capture/APKBUILD" || return
+	_buildinfo_repository >"$_buildinfo_capture/repository" || return
+	_buildinfo_choose_epoch || return
+	# shellcheck disable=SC2046 # names with a blank are not among them
+	( _buildinfo_hash "$startdir" inputs $(_buildinfo_local_files) ) || return
+	_buildinfo_local || return
+	# Last: its presence says that all of the above is there.
+	_buildinfo_values pkgname pkgver pkgrel pkgdesc url arch license options source subpackages allpackages depends \
+		makedepends makedepends_build makedepends_host checkdepends install triggers pkgusers pkggroups maintainer \
+		md5sums sha256sums sha512sums PACKAGER CARCH >"$_buildinfo_capture/recipe"
+}
+
+_buildinfo_ask_git() {
+	"$_buildinfo_git" -C "$startdir" -c core.fsmonitor=false -c log.showSignature=false "$@"
+}
+
+# Standard output: what git says of the aport. Sets commit (of the aport), its time, and whether the tree is dirty.
+_buildinfo_repository() {
+	_buildinfo_commit_time=
+	_buildinfo_shallow=
+	if [ -z "$_buildinfo_git" ]; then
+		printf 'state=absent\0'
+		return
+	fi
+	_buildinfo_state=tracked
+	if ! _buildinfo_place=$(_buildinfo_ask_git rev-parse --show-prefix --is-shallow-repository --git-path shallow 2>&1); then
+		case $_buildinfo_place in
+		*"dubious ownership"*) ;;
+		*)
+			printf 'state=none\0'
+			return
+			;;
+		esac
+		_buildinfo_ask_git() {
+			"$_buildinfo_git" -C "$startdir" -c safe.directory='*' -c core.fsmonitor=false -c log.showSignature=false "$@"
+		}
+		if ! _buildinfo_place=$(_buildinfo_ask_git rev-parse --show-prefix --is-shallow-repository --git-path shallow 2>/dev/null); then
+			printf 'state=refused\0'
+			return
+		fi
+	fi
+	# Three lines: the folder below the top level with a slash behind it (may be empty), true or false, a path.
+	_buildinfo_prefix=${_buildinfo_place%%"
+"*}
+	_buildinfo_place=${_buildinfo_place#*"
+"}
+	_buildinfo_ask_git ls-files >"$_buildinfo_capture/tracked" || return
+	while read -r _buildinfo_file; do
+		[ "$_buildinfo_file" != "${APKBUILD##*/}" ] || _buildinfo_commit=yes
+	done <"$_buildinfo_capture/tracked"
+	if [ -n "$_buildinfo_commit" ]; then
+		_buildinfo_commit=$(_buildinfo_ask_git log -1 --format='%H %ct' -- .)
+		_buildinfo_commit_time=${_buildinfo_commit#* }
+		_buildinfo_commit=${_buildinfo_commit%% *}
+	else
+		_buildinfo_state=untracked
+	fi
+	_buildinfo_ask_git status --porcelain -z -- . >"$_buildinfo_capture/status" || return
+	[ ! -s "$_buildinfo_capture/status" ] || _buildinfo_dirty=-dirty
+	case $_buildinfo_place in
+	true*)
+		_buildinfo_file=${_buildinfo_place#*"
+"}
+		if ( cd "$startdir" && command grep -qx "$_buildinfo_commit" "$_buildinfo_file" ); then
+			_buildinfo_shallow=boundary
+		fi
+		;;
+	esac
+	_buildinfo_remote=$(_buildinfo_ask_git config --get remote.origin.url)
+	_buildinfo_remote=$(_buildinfo_cut "$_buildinfo_remote")
+	printf '%s=%s\0' state "$_buildinfo_state" prefix "$_buildinfo_prefix" remote "$_buildinfo_remote" \
+		commit "$_buildinfo_commit" time "$_buildinfo_commit_time" dirty "$_buildinfo_dirty" shallow "$_buildinfo_shallow"
+}
+
+# The caller's value; else the commit's time, unless the commit is only where a shallow clone was cut; else the
+# APKBUILD's own time, as abuild does.
+_buildinfo_choose_epoch() {
+	if [ -n "${SOURCE_DATE_EPOCH:-}" ]; then
+		_buildinfo_epoch=$SOURCE_DATE_EPOCH
+		_buildinfo_rule=caller
+	elif [ -n "$_buildinfo_commit_time" ] && [ -z "$_buildinfo_shallow" ]; then
+		_buildinfo_epoch=$_buildinfo_commit_time
+		_buildinfo_rule=commit
+	else
+		_buildinfo_epoch=$(command stat -c %Y "$APKBUILD") || return
+		_buildinfo_rule=mtime
+	fi
+	printf '%s %s\n' "$_buildinfo_rule" "$_buildinfo_epoch" >"$_buildinfo_capture/epoch" || return
+	echo "$_buildinfo_epoch $_buildinfo_commit$_buildinfo_dirty" >&3
+}
+
+# The names below startdir of the recipe, local sources, install scripts and triggers, and of what else is tracked.
+_buildinfo_local_files() {
+	{
+		printf '%s\n' "${APKBUILD##*/}"
+		for _buildinfo_file in $source; do
+			_buildinfo_is_remote "$_buildinfo_file" || printf '%s\n' "$_buildinfo_file"
+		done
+		for _buildinfo_file in $install $triggers; do
+			printf '%s\n' "${_buildinfo_file%%=*}"
+		done
+		[ ! -e "$_buildinfo_capture/tracked" ] || command cat "$_buildinfo_capture/tracked"
+	} | LC_ALL=C command sort -u | while read -r _buildinfo_file; do
+		case $_buildinfo_file in
+		*[!A-Za-z0-9_./,:@%=~+-]*) echo "not recorded, its name is unusual: $_buildinfo_file" >&2 ;;
+		*) [ ! -f "$startdir/$_buildinfo_file" ] || printf '%s\n' "$_buildinfo_file" ;;
+		esac
+	done
+}
+
+_buildinfo_is_remote() {
+	case ${1#*::} in
+	http://* | https://* | ftp://*) return 0 ;;
+	esac
+	return 1
+}
+
+# Hash and measure the named files of a folder: $2.sha256, $2.sha512, $2.size.
+_buildinfo_hash() {
+	cd "$1" || return
+	_buildinfo_to=$_buildinfo_capture/$2
+	shift 2
+	if [ $# -eq 0 ]; then
+		: >"$_buildinfo_to.sha256" && : >"$_buildinfo_to.sha512" && : >"$_buildinfo_to.size"
+		return
+	fi
+	command sha256sum -- "$@" >"$_buildinfo_to.sha256" &
+	_buildinfo_child=$!
+	command stat -L -c '%s %n' -- "$@" >"$_buildinfo_to.size" &&
+		command sha512sum -- "$@" >"$_buildinfo_to.sha512"
+	_buildinfo_rc=$?
+	wait "$_buildinfo_child" && return "$_buildinfo_rc"
+}
+
+# What finalize needs on this machine and nobody else should see. The process is named with its start time.
+_buildinfo_local() {
+	_buildinfo_pid=$$
+	[ ! -r "/proc/$$/stat" ] || read -r _buildinfo_start <"/proc/$$/stat"
+	_buildinfo_start=${_buildinfo_start##*) }
+	_buildinfo_boot=
+	[ ! -r /proc/sys/kernel/random/boot_id ] || read -r _buildinfo_boot </proc/sys/kernel/random/boot_id
+	_buildinfo_values REPODEST SRCDEST HOME repo startdir BUILD_ROOT ABUILD_USERDIR PACKAGER_PRIVKEY APORTSDIR \
+		_buildinfo_pid _buildinfo_start _buildinfo_boot BUILDINFO_KEEP BUILDINFO_PATHS BUILDINFO_PATH_PATTERNS \
+		>"$_buildinfo_capture/local"
+}
+
+# The build dependencies that abuild worked out, where it did (not with -d).
+_buildinfo_requested() {
+	_buildinfo_values builddeps hostdeps nodeps >"$_buildinfo_capture/requested"
+}
+
+# With what and how: all of it outside fakeroot, while the build dependencies are installed.
+_buildinfo_world() {
+	_buildinfo_remotes= # of the recipe's sources, the names that abuild gives the fetched files
+	for _buildinfo_file in $source; do
+		_buildinfo_is_remote "$_buildinfo_file" || continue
+		_buildinfo_file=${_buildinfo_file%%::*}
+		_buildinfo_file=${_buildinfo_file##*/}
+		[ ! -f "$SRCDEST/$_buildinfo_file" ] || _buildinfo_remotes="$_buildinfo_remotes $_buildinfo_file"
+	done
+	# shellcheck disable=SC2086
+	( _buildinfo_hash "$SRCDEST" sources $_buildinfo_remotes ) || return
+	_buildinfo_environment >"$_buildinfo_capture/environment" || return
+	_buildinfo_database / installed || return
+	if [ -n "${CBUILDROOT:-}" ]; then
+		_buildinfo_database "$CBUILDROOT" sysroot || return
+	fi
+	_buildinfo_find_tools || return
+	_buildinfo_conditions
+}
+
+_buildinfo_environment() {
+	_buildinfo_exported=" $(export -p | command sed -n -e 's/^declare -x/export/' -e 's/^export \([A-Za-z_][A-Za-z0-9_]*\).*/\1/p' | command tr '\n' ' ') "
+	for _buildinfo_name in $_buildinfo_whitelist ${BUILDINFO_ENVIRONMENT:-}; do
+		case $_buildinfo_exported in
+		*" $_buildinfo_name "*) ;;
+		*) continue ;;
+		esac
+		eval "_buildinfo_value=\${$_buildinfo_name-}"
+		case $_buildinfo_value in
+		*://*) _buildinfo_value=$(_buildinfo_cut "$_buildinfo_value") ;;
+		esac
+		printf '%s=%s\0' "$_buildinfo_name" "$_buildinfo_value" || return
+	done
+}
+
+# Cut user information and query out of every URL in a text.
+_buildinfo_cut() {
+	printf '%s\n' "$1" | command sed \
+		-e 's#\([A-Za-z][A-Za-z0-9+.-]*://\)[^/[:space:]]*@#\1#g' \
+		-e 's#\([A-Za-z][A-Za-z0-9+.-]*://[^?[:space:]]*\)?[^[:space:],|]*#\1#g'
+}
+
+# Copy what apk knows of the root in $1 to files whose names begin with $2.
+_buildinfo_database() {
+	for _buildinfo_file in lib/apk/db usr/lib/apk/db; do
+		if [ -r "${1%/}/$_buildinfo_file/installed" ]; then
+			command cp "${1%/}/$_buildinfo_file/installed" "$_buildinfo_capture/$2" || return
+			break
+		fi
+	done
+	for _buildinfo_file in "${1%/}"/etc/apk/repositories "${1%/}"/etc/apk/repositories.d/*.list; do
+		if [ -r "$_buildinfo_file" ]; then
+			_buildinfo_value=
+			while read -r _buildinfo_line || [ -n "$_buildinfo_line" ]; do
+				_buildinfo_value="$_buildinfo_value$_buildinfo_line
+"
+			done <"$_buildinfo_file"
+			case $_buildinfo_value in
+			*://*) _buildinfo_cut "$_buildinfo_value" ;;
+			*) printf '%s' "$_buildinfo_value" ;;
+			esac
+		fi
+	done >"$_buildinfo_capture/$2.repositories"
+}
+
+_buildinfo_find_tools() {
+	unalias -a
+	for _buildinfo_name in $_buildinfo_tools ${BUILDINFO_TOOLS:-}; do
+		unset -f "$_buildinfo_name" 2>/dev/null
+		command -v "$_buildinfo_name"
+	done >"$_buildinfo_capture/tools" # one path a line
+	if [ ! -s "$_buildinfo_capture/tools" ]; then
+		return 0
+	fi
+	# The compiler proper behind the C driver.
+	if command -v cc >/dev/null; then
+		command cc -print-prog-name=cc1 >"$_buildinfo_capture/cc1" 2>/dev/null
+	fi
+	for _buildinfo_name in $_buildinfo_banners; do
+		if command -v "$_buildinfo_name" >/dev/null; then
+			printf '%s\0' "$_buildinfo_name"
+			command "$_buildinfo_name" --version 2>&1
+			printf '\0'
+		fi
+	done >"$_buildinfo_capture/banners"
+	set --
+	while read -r _buildinfo_file; do
+		case $_buildinfo_file in
+		/*) set -- "$@" "$_buildinfo_file" ;;
+		esac
+	done <"$_buildinfo_capture/tools"
+	if [ -s "$_buildinfo_capture/cc1" ]; then
+		read -r _buildinfo_file <"$_buildinfo_capture/cc1"
+		case $_buildinfo_file in
+		/*) set -- "$@" "$_buildinfo_file" ;;
+		esac
+	fi
+	command realpath "$@" >"$_buildinfo_capture/tools.real" &&
+		command stat -L -c '%s %Y %n' -- "$@" >"$_buildinfo_capture/tools.stat"
+}
+
+_buildinfo_conditions() {
+	_buildinfo_zone=
+	if [ -L /etc/localtime ]; then
+		_buildinfo_zone=$(command readlink /etc/localtime)
+	fi
+	_buildinfo_sandbox=none
+	if [ -e /.abuild-buildinfo/inside ]; then
+		_buildinfo_sandbox=rootbld
+		case " $options " in
+		*[[:space:]]net[[:space:]]*) _buildinfo_sandbox=rootbld+net ;;
+		esac
+	fi
+	_buildinfo_gzip=$(command -v pigz || echo gzip)
+	for _buildinfo_file in /usr/local/bin /usr/local/sbin /usr/local/include /usr/local/lib; do
+		[ ! -d "$_buildinfo_file" ] || command find "$_buildinfo_file" ! -type d | command head -n 3
+	done >"$_buildinfo_capture/usrlocal"
+	if [ "${BUILDINFO_OBSERVE:-}" = 1 ]; then
+		{
+			printf 'user=%s\0host=%s\0' "$(command id -un)" "$(command uname -n)"
+			printf 'kernel=%s\0time=%s\0' "$(command uname -srm)" "$(command date +%s)"
+		} >"$_buildinfo_capture/observations"
+	fi
+	_buildinfo_values startdir srcdir pkgbasedir builddir tmpdir REPODEST SRCDEST HOME CBUILDROOT CCACHE_DIR \
+		>"$_buildinfo_capture/paths" || return
+	_buildinfo_values _buildinfo_umask _buildinfo_zone _buildinfo_sandbox _buildinfo_gzip program_version JOBS force \
+		forceroot nodeps install_deps keep keep_build verbose CBUILD CHOST CTARGET CARCH USE_CCACHE PATH DEBUG \
+		>"$_buildinfo_capture/conditions"
+}
+
+# The capture is complete: say so with a checksum of each of its files, in one rename.
+_buildinfo_seal() {
+	(
+		cd "$_buildinfo_capture" || exit
+		set --
+		for _buildinfo_file in * pkginfo/*; do
+			case $_buildinfo_file in
+			log | errors | complete | complete.new | told | tried) ;;
+			*) [ ! -f "$_buildinfo_file" ] || set -- "$@" "$_buildinfo_file" ;;
+			esac
+		done
+		command sha256sum -- "$@" >complete.new && command mv complete.new complete
+	)
+}

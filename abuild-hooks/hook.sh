@@ -1,0 +1,235 @@
+# shellcheck shell=sh disable=SC1091 # the files beside this one
+# abuild-buildinfo: what abuild.conf sources. docs/hooks.md explains every choice in here.
+#
+# The rules of this file: it parses under busybox ash, dash and bash; it is inert in every program but abuild;
+# it prints nothing on stdout; it never fails; what it runs, it runs in a subshell that cannot end the build.
+
+if [ "${program:-}" = abuild ] && [ -z "${_buildinfo_dir:-}" ] && [ -n "${_abuild_buildinfo:-}" ]; then
+
+_buildinfo_dir=${_abuild_buildinfo%/*}
+_buildinfo_hooks=0.1.0
+if [ -r /.abuild-buildinfo/inside ]; then # in the chroot of rootbld: the settings of the outside
+	. /.abuild-buildinfo/inside
+fi
+
+# Set _buildinfo_capture, the folder of the build that process $1 leads, and _buildinfo_log_file, where the
+# bodies write what they have to say. Inside rootbld the folder is one that the outside can read afterwards.
+_buildinfo_locate() {
+	if [ -e /.abuild-buildinfo/inside ]; then
+		_buildinfo_capture=/tmp/.abuild-buildinfo
+	elif [ -n "${BUILDINFO_CAPTURES:-}" ]; then
+		_buildinfo_capture=$BUILDINFO_CAPTURES
+	else
+		_buildinfo_capture=${XDG_STATE_HOME:-${HOME:-/nonexistent}/.local/state}/abuild-buildinfo/captures
+	fi
+	_buildinfo_capture=$_buildinfo_capture/${pkgname:-}-${pkgver:-}-r${pkgrel:-}.${CARCH:-}.$1
+	_buildinfo_log_file=/dev/null
+	if ( : >>"$_buildinfo_capture/log" ) 2>/dev/null; then
+		_buildinfo_log_file=$_buildinfo_capture/log
+	fi
+}
+
+# Run the body of event $1 for the build that process $2 leads. What the body prints on descriptor 3 ends in
+# _buildinfo_said. Returns 0, except in strict mode, where a body that failed makes it 1.
+_buildinfo_event() {
+	_buildinfo_said=
+	_buildinfo_status=0
+	[ -n "${pkgname:-}" ] || return 0
+	_buildinfo_locate "$2"
+	_buildinfo_said=$(
+		exec 3>&1 >/dev/null 2>>"$_buildinfo_log_file" </dev/null
+		set +eux
+		. "$_buildinfo_dir/capture.sh" && _buildinfo_body "$@"
+	) || _buildinfo_status=$?
+	[ "$_buildinfo_status" -ne 0 ] || return 0
+	_buildinfo_complain "the $1 step failed with status $_buildinfo_status, the package is not affected but this build has no complete record"
+}
+
+_buildinfo_complain() {
+	printf 'abuild-buildinfo: %s: %s (%s)\n' "${pkgname:-?}" "$1" \
+		"${2:-run: abuild-buildinfo doctor; its log: $_buildinfo_log_file}" >&2 || :
+	[ "${BUILDINFO_STRICT:-}" != 1 ]
+}
+
+# --- building: called by abuild's logcmd with the message, before SOURCE_DATE_EPOCH is chosen ---------------
+
+_buildinfo_log() {
+	case ${1:-} in
+	"building "* | "chroot building "*) _buildinfo_building "$1" || return 1 ;;
+	"ERROR: "*) _buildinfo_failed "$1" ;;
+	esac
+	# shellcheck disable=SC2086 # abuild splits it, too
+	[ -z "$_buildinfo_chain" ] || $_buildinfo_chain "$@"
+}
+
+_buildinfo_building() {
+	# The caller's logger may be exported: give the build the value that it would have without us.
+	if [ -n "$_buildinfo_chain" ]; then
+		ABUILD_LOG_CMD=$_buildinfo_chain
+		# shellcheck disable=SC2317 # called by abuild
+		logcmd() { _buildinfo_log "$@"; return 0; }
+	fi
+	_buildinfo_event building $$ "$1" || return 1
+	_buildinfo_epoch=${_buildinfo_said%% *}
+	case $_buildinfo_epoch in
+	'' | *[!0-9]*) return 0 ;;
+	esac
+	: "${SOURCE_DATE_EPOCH:=$_buildinfo_epoch}"
+	_buildinfo_commit=${_buildinfo_said#* }
+	case $_buildinfo_commit in
+	*[!0-9a-f]*) [ "${_buildinfo_commit%-dirty}" != "$_buildinfo_commit" ] || _buildinfo_commit= ;;
+	esac
+	: "${ABUILD_LAST_COMMIT:=$_buildinfo_commit}"
+	export SOURCE_DATE_EPOCH ABUILD_LAST_COMMIT
+}
+
+_buildinfo_failed() {
+	[ -n "${pkgname:-}" ] || return 0
+	_buildinfo_locate $$
+	if [ -d "$_buildinfo_capture" ]; then
+		( printf '%s\n' "$1" >>"$_buildinfo_capture/errors" ) 2>/dev/null || :
+	fi
+}
+
+# Does this process run a command in which abuild calls logcmd before it builds? Asked only where the caller
+# has a logger of their own, since build() could see our name in it otherwise.
+_buildinfo_leads() (
+	set -f
+	# shellcheck disable=SC2046
+	set -- $(tr '\0' ' ' <"/proc/$$/cmdline")
+	while [ $# -gt 0 ] && [ "${1##*/}" != abuild ]; do shift; done
+	[ $# -eq 0 ] || shift
+	OPTIND=1
+	while getopts ":AcC:dD:fFhkKmnP:qrs:vV" _buildinfo_word; do :; done
+	shift $((OPTIND - 1))
+	[ $# -gt 0 ] || exit 0
+	for _buildinfo_word; do
+		case $_buildinfo_word in
+		all | rootbld | build_abuildrepo) exit 0 ;;
+		esac
+	done
+	exit 1
+) 2>/dev/null
+
+_buildinfo_chain=
+case ${ABUILD_LOG_CMD:-} in
+'') ABUILD_LOG_CMD=_buildinfo_log ;;
+_buildinfo_log) ;;
+*)
+	if [ -z "${FAKEROOTKEY:-}" ] && _buildinfo_leads; then
+		_buildinfo_chain=$ABUILD_LOG_CMD
+		ABUILD_LOG_CMD=_buildinfo_log
+	fi
+	;;
+esac
+
+# --- packing: abuild's own call of fakeroot is the moment before and the moment after -----------------------
+
+fakeroot() {
+	case " $* " in
+	*" create_apks "*) ;;
+	*)
+		command fakeroot "$@"
+		return
+		;;
+	esac
+	_buildinfo_event packing $$ || return 1
+	_buildinfo_packed=0
+	command fakeroot "$@" || _buildinfo_packed=$?
+	[ "$_buildinfo_packed" -eq 0 ] || return "$_buildinfo_packed"
+	_buildinfo_event packed $$
+}
+
+# Root with -F has no fakeroot: there abuild's child signs each package, and that is the moment.
+_buildinfo_sign() {
+	case " $* " in
+	*" control.tar.gz "*) _buildinfo_event package "$PPID" || return 1 ;;
+	esac
+	command abuild-sign "$@"
+}
+if [ -z "${FAKEROOTKEY:-}" ]; then
+	alias abuild-sign=_buildinfo_sign
+fi
+
+# --- rootbld: the chroot gets the hook files, and the outside takes the capture that they leave --------------
+
+bwrap() {
+	if [ -n "${BUILD_ROOT:-}" ] && [ -d "${BUILD_ROOT:-}" ]; then
+		_buildinfo_event chroot $$ || return 1
+	fi
+	command bwrap "$@"
+}
+
+# --- index: all packages of this build exist, and apk has not looked at them yet -----------------------------
+
+apk() {
+	for _buildinfo_word; do
+		case $_buildinfo_word in
+		index | mkndx)
+			_buildinfo_index "$@"
+			return
+			;;
+		add | del | fix | update | upgrade | info | list | version | verify | fetch | search) break ;;
+		esac
+	done
+	command apk "$@"
+}
+
+_buildinfo_index() {
+	_buildinfo_finalize || return 1
+	if [ -n "${SOURCE_DATE_EPOCH:-}" ] && [ -z "${_buildinfo_newest:-}" ]; then
+		command apk "$@"
+		return
+	fi
+	# No build in this process: the index itself says what its newest package is. mkndx comes second and keeps it.
+	case " $* " in
+	*" mkndx "*)
+		command apk "$@"
+		return
+		;;
+	esac
+	command apk "$@" || return
+	_buildinfo_event newest $$ "$@" || return 1
+	case $_buildinfo_said in
+	'' | *[!0-9]*) return 0 ;;
+	esac
+	_buildinfo_newest=$_buildinfo_said
+	SOURCE_DATE_EPOCH=$_buildinfo_newest
+	export SOURCE_DATE_EPOCH
+	command apk "$@"
+}
+
+_buildinfo_finalize() {
+	[ -n "${pkgname:-}" ] || return 0
+	_buildinfo_locate $$
+	if [ ! -d "$_buildinfo_capture" ] || [ -e "$_buildinfo_capture/finalized" ]; then
+		return 0
+	fi
+	if [ -n "${BUILD_ROOT:-}" ] && [ -d "${BUILD_ROOT:-}" ]; then
+		_buildinfo_event merge $$ || return 1
+		[ "$_buildinfo_status" -eq 0 ] || return 0
+	fi
+	if [ ! -e "$_buildinfo_capture/complete" ]; then
+		[ ! -e "$_buildinfo_capture/told" ] || return 0
+		( : >"$_buildinfo_capture/told" ) 2>/dev/null || :
+		_buildinfo_complain "packages were made but the hooks saw no packing, so there is no record"
+		return
+	fi
+	[ "${BUILDINFO_FINALIZE:-1}" = 1 ] || return 0
+	[ ! -e "$_buildinfo_capture/tried" ] || return 0
+	_buildinfo_status=0
+	(
+		set +eux
+		true >"$_buildinfo_capture/tried"
+		. "$_buildinfo_dir/program.sh"
+		# shellcheck disable=SC2154 # set in program.sh
+		exec "$_buildinfo_python" -I -m buildinfo finalize "$_buildinfo_capture"
+	) >/dev/null 2>>"$_buildinfo_log_file" </dev/null || _buildinfo_status=$?
+	if [ "$_buildinfo_status" -ne 0 ]; then
+		_buildinfo_complain "finalize ended with status $_buildinfo_status, the packages are as abuild made them" \
+			"when its cause is mended, run: abuild-buildinfo finalize '$_buildinfo_capture'; its log: $_buildinfo_log_file"
+		return
+	fi
+}
+
+fi
