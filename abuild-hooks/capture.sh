@@ -126,6 +126,13 @@ _buildinfo_body_chroot() {
 	command mkdir -p "$BUILD_ROOT/.abuild-buildinfo" &&
 		command cp "$_buildinfo_dir/hook.sh" "$_buildinfo_dir/capture.sh" "$BUILD_ROOT/.abuild-buildinfo/" || return
 	command chmod -R a+rX "$BUILD_ROOT/.abuild-buildinfo" || return
+	# Its abuild reads this file, whatever configuration the outside was told to read.
+	if [ -w "$BUILD_ROOT/etc/abuild.conf" ]; then
+		cat >>"$BUILD_ROOT/etc/abuild.conf" <<-'EOF'
+
+			_abuild_buildinfo=/.abuild-buildinfo/hook.sh; . "$_abuild_buildinfo"; unset _abuild_buildinfo
+		EOF
+	fi
 	# The settings of the outside, since the chroot has neither its environment nor its configuration.
 	for _buildinfo_name in BUILDINFO_ENVIRONMENT BUILDINFO_TOOLS BUILDINFO_OBSERVE BUILDINFO_STRICT; do
 		eval "_buildinfo_value=\${$_buildinfo_name:-}"

@@ -223,7 +223,7 @@ _buildinfo_finalize() {
 		true >"$_buildinfo_capture/tried"
 		. "$_buildinfo_dir/program.sh"
 		# shellcheck disable=SC2154 # set in program.sh
-		exec "$_buildinfo_python" -I -m buildinfo finalize "$_buildinfo_capture"
+		exec "$_buildinfo_python" -I -m buildinfo finalize --before-index "$_buildinfo_capture"
 	) >/dev/null 2>>"$_buildinfo_log_file" </dev/null || _buildinfo_status=$?
 	if [ "$_buildinfo_status" -ne 0 ]; then
 		_buildinfo_complain "finalize ended with status $_buildinfo_status, the packages are as abuild made them" \

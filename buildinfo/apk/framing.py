@@ -7,9 +7,9 @@ because apk's identity of a package is a hash over the raw bytes of one member.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from buildinfo.errors import FormatError, IntegrityError, UnreadableError
 
@@ -40,15 +40,26 @@ class GzipHeader:
     raw: bytes
 
 
+class Digest(Protocol):
+    """What `hashlib` objects are."""
+
+    def update(self, data: memoryview, /) -> None: ...
+
+
 class GzipReader:
-    """Walks the gzip members of an open file; every compressed byte passes `observe` exactly once.
+    """Walks the gzip members of an open file; each compressed byte passes once through `digests`.
 
     Call `next_member`, then exhaust `chunks`, and again until `next_member` gives None.
 
     Args:
         file: opened for reading in binary.
         where: the file's name, for error messages.
-        observe: gets the raw bytes of the file in order, as views.
+
+    Attributes:
+        segment: the name of the current part of the file, for error messages; to be set by the user.
+        digests: what the raw bytes update, in the order of the file; to be set by the user.
+        offset: bytes of the file read so far.
+        unpacked: uncompressed bytes of the current member read so far.
 
     Raises:
         FormatError: no gzip member where one has to be, a cut one, or broken deflate data.
@@ -56,13 +67,13 @@ class GzipReader:
         UnreadableError: reading the file fails.
     """
 
-    def __init__(self, file: BinaryIO, *, where: object, observe: Callable[[memoryview], None]) -> None:
+    def __init__(self, file: BinaryIO, *, where: object) -> None:
         self.where = where
         self.segment: str | None = None
+        self.digests: Sequence[Digest] = ()
         self.offset = 0
         self.unpacked = 0
         self._file = file
-        self._observe = observe
         self._data = _NOTHING
 
     def next_member(self) -> GzipHeader | None:
@@ -151,15 +162,18 @@ class GzipReader:
 
     def _advance(self, count: int) -> None:
         if count:
-            self._observe(self._data[:count])
+            piece = self._data[:count]
+            for digest in self.digests:
+                digest.update(piece)
             self._data = self._data[count:]
             self.offset += count
 
     def _error(self, what: str) -> FormatError:
-        return FormatError(what, where=self._place(), segment=self.segment)
+        return FormatError(self._named(what), where=self.where, offset=self.offset)
 
     def _mismatch(self, what: str) -> IntegrityError:
-        return IntegrityError(what, where=self._place(), segment=self.segment)
+        return IntegrityError(self._named(what), where=self.where, offset=self.offset)
 
-    def _place(self) -> str:
-        return f"{self.where} (file offset {self.offset})"
+    def _named(self, what: str) -> str:
+        """Offsets here are the file's, so the segment is named in the text."""
+        return what if self.segment is None else f"{self.segment} segment: {what}"

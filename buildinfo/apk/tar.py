@@ -19,7 +19,7 @@ from buildinfo.apk.tarheader import (
     MemberType,
     TarError,
     build_member,
-    parse_header,
+    check_header,
     parse_pax,
 )
 from buildinfo.errors import FormatError
@@ -106,17 +106,24 @@ class TarReader:
                     raise TarError("the archive ends between an extended header and its member")
                 self._finish_archive(block, start)
                 return None
-            header = parse_header(block)
+            flag, size = check_header(block)
             raw.append(block)
-            if header.typeflag == b"x" and pax is None:
-                pax = parse_pax(self._body(header.size, raw))
-            elif header.typeflag == b"L" and long_name is None:
-                long_name = _long_field(self._body(header.size, raw))
-            elif header.typeflag == b"K" and long_link is None:
-                long_link = _long_field(self._body(header.size, raw))
+            if flag == b"x" and pax is None:
+                pax = parse_pax(self._body(size, raw))
+            elif flag == b"L" and long_name is None:
+                long_name = _long_field(self._body(size, raw))
+            elif flag == b"K" and long_link is None:
+                long_link = _long_field(self._body(size, raw))
             else:
                 kept = b"".join(raw) if self._keep_headers else b""
-                member = build_member(header, pax or NO_RECORDS, long_name, long_link, start, kept)
+                member = build_member(
+                    block,
+                    pax or NO_RECORDS,
+                    long_name=long_name,
+                    long_link=long_link,
+                    offset=start,
+                    raw_headers=kept,
+                )
                 self._content_left = member.size
                 self._padding = -member.size % BLOCK
                 return member

@@ -38,8 +38,8 @@ MEMBER_TYPES: Final[Mapping[bytes, MemberType]] = {
 XATTR_PREFIX: Final = "SCHILY.xattr."
 CHECKSUM_KEY: Final = "APK-TOOLS.checksum.SHA1"
 
-# name mode uid gid size mtime chksum type linkname magic+version uname gname major minor prefix
-_FIELDS: Final = struct.Struct("100s8s8s8s12s12s8sc100s8s32s32s8s8s155s12x")
+# name mode uid gid size mtime (chksum) type linkname magic+version uname gname major minor prefix
+_FIELDS: Final = struct.Struct("100s8s8s8s12s12s8xc100s8s32s32s8s8s155s12x")
 _OCTAL: Final = re.compile(rb" *([0-7]*)[ \0]*").fullmatch
 _DECIMAL: Final = re.compile(rb"[0-9]{1,19}").fullmatch
 _TIME: Final = re.compile(rb"-?[0-9]{1,19}(\.[0-9]{0,18})?").fullmatch
@@ -91,60 +91,24 @@ class Member:
         return "" if path == "." else path
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """The raw fields of one header block, its checksum verified."""
-
-    name: bytes
-    mode: bytes
-    uid: bytes
-    gid: bytes
-    size: int
-    mtime: bytes
-    typeflag: bytes
-    linkname: bytes
-    uname: bytes
-    gname: bytes
-    devmajor: bytes
-    devminor: bytes
-
-
 NO_RECORDS: Final[Mapping[str, bytes]] = {}
 
 
-def parse_header(block: bytes) -> Header:
-    """Splits a 512-byte header block.
+def check_header(block: bytes) -> tuple[bytes, int]:
+    """Verifies a 512-byte header block.
+
+    Returns:
+        Its type flag, and the bytes of the body that follows it.
 
     Raises:
-        TarError: not a ustar or GNU header, or its checksum does not hold.
+        TarError: not a ustar or GNU header, its checksum does not hold, or its size is out of range.
     """
-    (name, mode, uid, gid, size, mtime, chksum, typeflag, linkname, magic, uname, gname, major, minor, prefix) = (
-        _FIELDS.unpack(block)
-    )
-    if magic not in (_USTAR, _GNU):
+    if block[257:265] not in (_USTAR, _GNU):
         raise TarError("no tar header (neither ustar nor GNU magic)")
-    if sum(block) - sum(chksum) + 8 * 0x20 != _number(chksum, "checksum"):
+    checksum = block[148:156]
+    if sum(block) - sum(checksum) + 8 * 0x20 != _number(checksum, "checksum"):
         raise TarError("tar header checksum does not hold")
-    name = _field(name)
-    if magic == _USTAR and prefix[0]:
-        name = _field(prefix) + b"/" + name
-    length = _number(size, "size")
-    if not 0 <= length <= MAX_SIZE:
-        raise TarError(f"member size {length} out of range")
-    return Header(
-        name,
-        mode,
-        uid,
-        gid,
-        length,
-        mtime,
-        typeflag,
-        _field(linkname),
-        _field(uname),
-        _field(gname),
-        major,
-        minor,
-    )
+    return block[156:157], _bounded(block[124:136], "size", MAX_SIZE)
 
 
 def parse_pax(body: bytes) -> dict[str, bytes]:
@@ -169,46 +133,57 @@ def parse_pax(body: bytes) -> dict[str, bytes]:
 
 
 def build_member(
-    header: Header,
+    block: bytes,
     pax: Mapping[str, bytes],
+    *,
     long_name: bytes | None,
     long_link: bytes | None,
     offset: int,
     raw_headers: bytes,
 ) -> Member:
-    """Joins a header with the extended records that stood before it.
+    """Joins a verified header block with the extended records that stood before it.
 
     Raises:
         TarError: a type, name, number or size that this reader does not accept.
     """
-    kind = MEMBER_TYPES.get(header.typeflag)
+    name, mode, uid, gid, size, mtime, flag, link, magic, *rest = _FIELDS.unpack(block)
+    uname, gname, major, minor, prefix = rest
+    kind = MEMBER_TYPES.get(flag)
     if kind is None:
-        raise TarError(f"member type {header.typeflag!r} is not supported")
-    name = pax.get("path", header.name if long_name is None else long_name)
-    linkname = pax.get("linkpath", header.linkname if long_link is None else long_link)
-    size = _pax_number(pax, "size", header.size, MAX_SIZE)
-    _check_name(name, "member name")
-    _check_shape(kind, name, size, linkname)
+        raise TarError(f"member type {flag!r} is not supported")
+    if any(key.startswith("GNU.sparse.") for key in pax):
+        raise TarError("sparse files are not supported")
+    name = pax.get("path", long_name) or _name(name, prefix, magic)
+    link = pax.get("linkpath", long_link) or _field(link)
+    length = _pax_number(pax, "size", size, MAX_SIZE)
+    _check_shape(kind, name, length, link)
     device = kind in ("char", "block")
     return Member(
         name=name.decode("utf-8", "surrogateescape"),
         type=kind,
-        mode=_bounded(header.mode, "mode", MAX_ID) & 0o7777,
-        uid=_pax_number(pax, "uid", None, MAX_ID, header.uid),
-        gid=_pax_number(pax, "gid", None, MAX_ID, header.gid),
-        uname=pax.get("uname", header.uname).decode("utf-8", "surrogateescape"),
-        gname=pax.get("gname", header.gname).decode("utf-8", "surrogateescape"),
-        size=size,
-        mtime=_time(pax, header.mtime),
-        linkname=linkname.decode("utf-8", "surrogateescape"),
-        devmajor=_bounded(header.devmajor, "device number", MAX_DEVICE) if device else 0,
-        devminor=_bounded(header.devminor, "device number", MAX_DEVICE) if device else 0,
+        mode=_bounded(mode, "mode", MAX_ID) & 0o7777,
+        uid=_pax_number(pax, "uid", uid, MAX_ID),
+        gid=_pax_number(pax, "gid", gid, MAX_ID),
+        uname=pax.get("uname", _field(uname)).decode("utf-8", "surrogateescape"),
+        gname=pax.get("gname", _field(gname)).decode("utf-8", "surrogateescape"),
+        size=length,
+        mtime=_time(pax, mtime),
+        linkname=link.decode("utf-8", "surrogateescape"),
+        devmajor=_bounded(major, "device number", MAX_DEVICE) if device else 0,
+        devminor=_bounded(minor, "device number", MAX_DEVICE) if device else 0,
         xattrs=_xattrs(pax),
         checksum=_checksum(pax),
         pax=pax,
         offset=offset,
         raw_headers=raw_headers,
     )
+
+
+def _name(name: bytes, prefix: bytes, magic: bytes) -> bytes:
+    """ustar puts the leading directories of long names into a field of its own; GNU does not."""
+    if magic == _USTAR and prefix[0]:
+        return _field(prefix) + b"/" + _field(name)
+    return _field(name)
 
 
 def _field(raw: bytes) -> bytes:
@@ -238,12 +213,11 @@ def _bounded(field: bytes, what: str, limit: int) -> int:
     return value
 
 
-def _pax_number(
-    pax: Mapping[str, bytes], key: str, value: int | None, limit: int, field: bytes = b""
-) -> int:
+def _pax_number(pax: Mapping[str, bytes], key: str, field: bytes, limit: int) -> int:
+    """The pax record `key`, or else the header field."""
     text = pax.get(key)
     if text is None:
-        return _bounded(field, key, limit) if value is None else value
+        return _bounded(field, key, limit)
     if not _DECIMAL(text) or int(text) > limit:
         raise TarError(f"pax {key} is not a number in range")
     return int(text)
@@ -260,10 +234,8 @@ def _time(pax: Mapping[str, bytes], field: bytes) -> int | float:
 
 
 def _xattrs(pax: Mapping[str, bytes]) -> Mapping[str, bytes]:
-    found = {
-        key.removeprefix(XATTR_PREFIX): value for key, value in pax.items() if key.startswith(XATTR_PREFIX)
-    }
-    return found or NO_RECORDS
+    start = len(XATTR_PREFIX)
+    return {key[start:]: value for key, value in pax.items() if key.startswith(XATTR_PREFIX)} or NO_RECORDS
 
 
 def _checksum(pax: Mapping[str, bytes]) -> str | None:
@@ -285,7 +257,8 @@ def _check_name(name: bytes, what: str) -> None:
 
 
 def _check_shape(kind: MemberType, name: bytes, size: int, linkname: bytes) -> None:
-    """Refuses what two tar readers would understand in two ways."""
+    """Refuses names that leave their root, and what two tar readers would understand in two ways."""
+    _check_name(name, "member name")
     if kind == "file":
         if name[-1:] == b"/":
             raise TarError("a regular file whose name ends in a slash")

@@ -1,0 +1,239 @@
+"""From a capture and its packages to a record."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from buildinfo import __version__
+from buildinfo.apk.installed import InstalledDatabase, read_installed
+from buildinfo.apk.v2 import Package
+from buildinfo.capture import secfixes, taints
+from buildinfo.capture.inputs import read_inputs
+from buildinfo.capture.reader import Capture
+from buildinfo.capture.redact import Placeholders, cut_urls, jobs, remote_url
+from buildinfo.capture.tools import read_tools
+from buildinfo.document import digests, to_document
+from buildinfo.model import (
+    BuildInfo,
+    Conditions,
+    Digests,
+    DirtyFile,
+    Epoch,
+    InstalledPackage,
+    Observations,
+    Output,
+    Segment,
+    Source,
+    Text,
+    as_text,
+)
+
+#: Folders whose paths tell nothing of a person: rootbld's and the Alpine builders'.
+PUBLIC_PATHS = ("/home/user/aports/*", "/home/buildozer/aports/*")
+
+_FLAGS = {"force": "-f", "forceroot": "-F", "install_deps": "-r", "keep": "-k", "keep_build": "-K", "nodeps": "-d"}
+_UNSET = "0" * 64
+
+
+def assemble(capture: Capture, packages: Mapping[str, Package], memory: Path | None = None) -> BuildInfo:
+    """Make the record of a build.
+
+    Args:
+        capture: what the hooks saw.
+        packages: ``ARCH/FILE`` -> the package, with its members.
+        memory: file that remembers hashes of tools between builds.
+
+    Raises:
+        CaptureError: parts of the capture do not fit together.
+        FormatError: the copied installed database is malformed.
+    """
+    placeholders = Placeholders(capture.paths, capture.local)
+    database = _database(capture, "installed")
+    sysroot = _database(capture, "sysroot")
+    inputs, missing = read_inputs(capture)
+    tools = read_tools(capture, database, memory)
+    found = taints.detect(
+        taints.Evidence(capture, capture.environment, tools, packages, _trees(capture), missing),
+    )
+    rule, seconds = capture.epoch
+    record = BuildInfo(
+        format=1,
+        generator=f"abuild-buildinfo {__version__}",
+        source=_source(capture),
+        epoch=Epoch(value=seconds, rule=rule),  # type: ignore[arg-type]  # the reader checked it
+        inputs=inputs,
+        security=secfixes.parse(capture.text("APKBUILD")),
+        installed=_installed(capture, database),
+        sysroot=_installed(capture, sysroot),
+        repositories=_repositories(capture, placeholders),
+        tools=tools,
+        environment=_environment(capture, placeholders),
+        conditions=_conditions(capture),
+        outputs=[_output(path, package) for path, package in sorted(packages.items())],
+        taints=found,
+        observations=_observations(capture),
+        digests=Digests(source=_UNSET, environment=_UNSET, outputs=_UNSET),
+    )
+    record.digests = Digests(**digests(to_document(record)))
+    return record
+
+
+def _source(capture: Capture) -> Source:
+    recipe, repository = capture.recipe, capture.repository
+    maintainer = recipe.get("maintainer", "").strip()
+    if not maintainer and (comment := re.search(r"^# *Maintainer: *(.+)$", capture.text("APKBUILD"), re.M)):
+        maintainer = comment.group(1).strip()
+    return Source(
+        origin=recipe["pkgname"],
+        version=capture.version,
+        arch=recipe["CARCH"],
+        repository=capture.local.get("repo", ""),
+        aport=repository.get("prefix", "").rstrip("/") or None,
+        remote=remote_url(repository.get("remote", "")),
+        commit=repository.get("commit", "") + repository.get("dirty", ""),
+        dirty=_dirty(capture.text("status")),
+        options=capture.words("options"),
+        subpackages=[word.partition(":")[0] for word in capture.words("subpackages")],
+        users=capture.words("pkgusers"),
+        groups=capture.words("pkggroups"),
+        license=" ".join(capture.words("license")) or None,
+        url=cut_urls(recipe.get("url", "")) or None,
+        maintainer=as_text(maintainer) if maintainer else None,
+    )
+
+
+def _dirty(status: str) -> list[DirtyFile]:
+    """Parse ``git status --porcelain -z``: a renamed file is followed by its old name."""
+    entries = iter(status.split("\0")[:-1])
+    files = []
+    for entry in entries:
+        state, path = entry[:2], entry[3:]
+        if state[0] in "RC":
+            next(entries, None)
+        files.append(DirtyFile(path=as_text(path), state=state))
+    return files
+
+
+def _database(capture: Capture, name: str) -> InstalledDatabase | None:
+    return read_installed(capture.raw(name)) if capture.raw(name).strip() else None
+
+
+def _installed(capture: Capture, database: InstalledDatabase | None) -> list[InstalledPackage]:
+    if database is None:
+        return []
+    wanted = _requested(capture)
+    return sorted(
+        (
+            InstalledPackage(
+                name=package.name,
+                version=package.version,
+                arch=None if package.arch == capture.recipe["CARCH"] else package.arch,
+                checksum=package.checksum or None,
+                requested=not wanted.isdisjoint({package.name, *map(_name_of, package.provides)}),
+            )
+            for package in database.packages
+            if not package.virtual
+        ),
+        key=lambda package: package.name,
+    )
+
+
+def _requested(capture: Capture) -> frozenset[str]:
+    """Names that the build asked for: abuild's own list, or with -d the recipe's."""
+    words = capture.requested.get("builddeps", "").split() + capture.requested.get("hostdeps", "").split()
+    if not words:
+        for name in ("makedepends", "makedepends_build", "makedepends_host", "checkdepends", "depends"):
+            words += capture.words(name)
+    return frozenset(_name_of(word) for word in words if not word.startswith("!"))
+
+
+def _name_of(relation: str) -> str:
+    return re.split(r"[<>=~]", relation, maxsplit=1)[0]
+
+
+def _repositories(capture: Capture, placeholders: Placeholders) -> list[str]:
+    lines = (line.strip() for line in capture.text("installed.repositories").splitlines())
+    return [placeholders.apply(cut_urls(line)) for line in lines if line and not line.startswith("#")]
+
+
+def _environment(capture: Capture, placeholders: Placeholders) -> dict[str, Text]:
+    count = capture.conditions.get("JOBS", "")
+    environment = {
+        name: as_text(jobs(name, placeholders.apply(cut_urls(value)), count))
+        for name, value in capture.environment.items()
+        if name not in ("JOBS", "TZ")
+    }
+    environment["PACKAGER"] = as_text(capture.recipe.get("PACKAGER") or "Unknown")
+    return dict(sorted(environment.items()))
+
+
+def _conditions(capture: Capture) -> Conditions:
+    seen, environment = capture.conditions, capture.environment
+    zone = environment.get("TZ") or seen.get("zone", "").rpartition("zoneinfo/")[2]
+    locales = (environment.get(name) for name in ("LC_ALL", "LC_COLLATE", "LANG"))
+    count = seen.get("JOBS", "")
+    return Conditions(
+        abuild=seen.get("program_version", ""),
+        sandbox=seen.get("sandbox", "none"),  # type: ignore[arg-type]  # the hooks write one of the three
+        umask=seen.get("umask", ""),
+        locale=next((locale for locale in locales if locale), "C"),
+        zone=zone or None,
+        jobs=int(count) if count.isdecimal() else None,
+        compressor=seen.get("gzip", "gzip").rpartition("/")[2],
+        cbuild=seen.get("CBUILD", ""),
+        chost=seen.get("CHOST", ""),
+        ctarget=seen.get("CTARGET", ""),
+        flags=[flag for name, flag in _FLAGS.items() if seen.get(name)],
+        paths=_public_paths(capture),
+    )
+
+
+def _public_paths(capture: Capture) -> dict[str, str]:
+    patterns = (*PUBLIC_PATHS, *capture.local.get("BUILDINFO_PATH_PATTERNS", "").split())
+    startdir = capture.paths.get("startdir", "")
+    asked = capture.local.get("BUILDINFO_PATHS") == "1"
+    if not asked and not any(fnmatch.fnmatchcase(startdir, pattern) for pattern in patterns):
+        return {}
+    names = ("startdir", "srcdir", "pkgbasedir", "tmpdir", "builddir")
+    return {name: capture.paths[name] for name in names if capture.paths.get(name)}
+
+
+def _output(path: str, package: Package) -> Output:
+    def segment(part: Segment) -> Segment:
+        return Segment(size=part.size, sha256=part.sha256, tar_size=part.tar_size, tar_sha256=part.tar_sha256)
+
+    return Output(
+        path=path,
+        size=package.size,
+        sha256=package.sha256,
+        unsigned_sha256=package.unsigned_sha256,
+        identity=package.identity,
+        control=segment(package.control),  # type: ignore[arg-type]  # the same fields
+        data=segment(package.data),  # type: ignore[arg-type]
+        installed_size=package.pkginfo.size or 0,
+        signatures=[signature.key_name for signature in package.signatures],
+    )
+
+
+def _trees(capture: Capture) -> dict[str, frozenset[str]]:
+    """Package name -> the paths in its tree, from ``./PACKAGE/PATH`` entries."""
+    trees: dict[str, set[str]] = {}
+    for entry in capture.text("tree").split("\0"):
+        package, _, path = entry.removeprefix("./").partition("/")
+        if path:
+            trees.setdefault(package, set()).add(path)
+    return {package: frozenset(paths) for package, paths in trees.items()}
+
+
+def _observations(capture: Capture) -> Observations | None:
+    seen = capture.observations
+    if not seen:
+        return None
+    time = seen.get("time", "")
+    return Observations(
+        **{name: as_text(seen[name]) for name in ("user", "host", "kernel") if name in seen},
+        time=int(time) if time.isdecimal() else None,
+    )

@@ -1,0 +1,132 @@
+"""Finalize: a capture and the packages of its build become a buildinfo beside the packages.
+
+Idempotent: the same capture and packages give the same bytes. Atomic: at any moment the record is there
+whole or not at all, and no package is ever touched but by one rename.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from buildinfo import __version__
+from buildinfo.apk.pkginfo import PkgInfo, parse_pkginfo
+from buildinfo.apk.v2 import Package, read_package
+from buildinfo.capture.assemble import assemble
+from buildinfo.capture.reader import Capture, read_capture
+from buildinfo.document import dumps
+from buildinfo.errors import CaptureError, IntegrityError, UnreadableError
+from buildinfo.files import replace_file
+
+#: Suffix of the record beside the packages.
+SUFFIX = ".buildinfo.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Finalized:
+    """What finalize did.
+
+    Attributes:
+        record: the file that was written, or found as it would have been written.
+        written: whether its bytes changed.
+        packages: the packages that it describes.
+        notes: what the user should know, one line each.
+    """
+
+    capture: Path
+    record: Path
+    written: bool
+    packages: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def finalize(path: Path, *, repodest: Path | None = None, keep: bool = False) -> Finalized:
+    """Write the buildinfo of a capture.
+
+    Args:
+        path: the capture directory.
+        repodest: where the packages are, if not where the build put them (another machine): the folder
+            that holds ARCH folders.
+        keep: leave the capture where it is; it is removed otherwise.
+
+    Raises:
+        CaptureError: the capture is incomplete or damaged.
+        UnreadableError: a package is missing, or the record cannot be written.
+        FormatError, IntegrityError: a package is not what abuild made.
+    """
+    capture = read_capture(path)
+    folder = repodest or Path(capture.local.get("REPODEST", ""), capture.local.get("repo", ""))
+    packages = normalize_packages(_read_packages(capture, folder))
+    record = assemble(capture, packages, _memory(path))
+    target = folder / capture.recipe["CARCH"] / f"{capture.name}{SUFFIX}"
+    data = dumps(record)
+    written = not (target.is_file() and target.read_bytes() == data)
+    if written:
+        replace_file(target, data)
+    _dispose(path, keep or capture.local.get("BUILDINFO_KEEP") == "1")
+    notes = [f"tainted: {taint.name}" for taint in record.taints if taint.name == "missing-file"]
+    if capture.hooks != __version__:
+        notes.append(
+            f"the hooks that captured this build are version {capture.hooks}, this program is {__version__}: "
+            "run abuild-buildinfo enable"
+        )
+    return Finalized(path, target, written, tuple(folder / name for name in sorted(packages)), tuple(notes))
+
+
+def normalize_packages(packages: Mapping[str, Package]) -> Mapping[str, Package]:
+    """The one place where packages will be made deterministic before they are recorded.
+
+    For now they are recorded as abuild made them.
+    """
+    return packages
+
+
+def _read_packages(capture: Capture, folder: Path) -> dict[str, Package]:
+    """Read and verify every package of the build: ``ARCH/FILE`` -> package."""
+    built = [_built(capture, name) for name in sorted(capture.files) if name.startswith("pkginfo/")]
+    expected = {word.partition(":")[0] for word in capture.words("allpackages")}
+    absent = expected - {info.pkgname for info in built}
+    if not built or absent:
+        raise CaptureError(
+            f"incomplete: nothing was captured of {', '.join(sorted(absent)) or 'its packages'}",
+            where=capture.path,
+            mend="build again",
+        )
+    packages = {}
+    for info in built:
+        arch = capture.recipe["CARCH"] if info.arch in (None, "noarch") else info.arch
+        name = f"{arch}/{info.pkgname}-{info.pkgver}.apk"
+        file = folder / name
+        if not file.is_file():
+            raise UnreadableError(
+                "the package is not there",
+                where=file,
+                mend="build again, or name the folder that holds it with --packages",
+            )
+        package = read_package(file)
+        if package.pkginfo.datahash != info.datahash:
+            raise IntegrityError("this is not the package that the captured build made", where=file, mend="build again")
+        packages[name] = package
+    return packages
+
+
+def _built(capture: Capture, name: str) -> PkgInfo:
+    return parse_pkginfo(capture.raw(name), where=capture.path / name)
+
+
+def _memory(path: Path) -> Path | None:
+    """Where hashes of tools are remembered: beside the captures, in the user's state folder."""
+    return path.parent.parent / "hashes.json" if path.parent.name == "captures" else None
+
+
+def _dispose(path: Path, keep: bool) -> None:
+    """The capture has done its work. One that cannot be removed is marked, so that nobody takes it for new."""
+    if keep:
+        try:
+            (path / "finalized").touch()
+        except OSError as error:
+            raise UnreadableError(f"cannot be marked: {error.strerror}", where=path) from error
+    else:
+        shutil.rmtree(path, ignore_errors=True)

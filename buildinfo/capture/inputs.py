@@ -1,0 +1,87 @@
+"""The inputs of a build: what the hooks hashed, beside what the APKBUILD declares."""
+
+from __future__ import annotations
+
+from buildinfo.capture.reader import Capture
+from buildinfo.capture.redact import cut_urls
+from buildinfo.errors import CaptureError
+from buildinfo.model import Declared, Input, as_text
+
+_REMOTE = ("http://", "https://", "ftp://")
+#: abuild's checksum lists, strongest first.
+_LISTS = ("sha512", "sha256", "md5")
+_ROLES = ("recipe", "source", "script", "trigger", "other")
+
+
+def read_inputs(capture: Capture) -> tuple[list[Input], list[str]]:
+    """All inputs of a capture, sorted by role, then name.
+
+    Returns:
+        The inputs, and the names of sources that the hooks did not find.
+
+    Raises:
+        CaptureError: the hooks' lists do not fit together.
+    """
+    roles, urls = _roles(capture)
+    declared = _declared(capture)
+    found: list[Input] = []
+    for group in ("inputs", "sources"):
+        sha256, sha512, sizes = (_listing(capture, f"{group}.{kind}") for kind in ("sha256", "sha512", "size"))
+        for name in sha256:
+            role = roles.get(name, "other")
+            if (group == "sources") != (name in urls):
+                continue
+            try:
+                found.append(
+                    Input(
+                        name=as_text(name),
+                        role=role,  # type: ignore[arg-type]  # one of _ROLES
+                        url=urls.get(name),
+                        size=int(sizes[name]),
+                        sha256=sha256[name],
+                        sha512=sha512[name],
+                        declared=declared.get(name) if role == "source" else None,
+                    )
+                )
+            except (KeyError, ValueError) as error:
+                raise CaptureError(f"damaged: {group} do not fit together", where=capture.path) from error
+    known = {entry.name for entry in found}
+    missing = [name for name, role in roles.items() if role == "source" and name not in known]
+    return sorted(found, key=lambda entry: (_ROLES.index(entry.role), str(entry.name))), missing
+
+
+def _roles(capture: Capture) -> tuple[dict[str, str], dict[str, str]]:
+    """File name -> role, and the name of each fetched source -> URL. The first role of a name counts."""
+    roles = {"APKBUILD": "recipe"}
+    urls: dict[str, str] = {}
+    for word in capture.words("source"):
+        alias, _, address = word.rpartition("::")
+        if address.startswith(_REMOTE):
+            name = (alias or word).rpartition("/")[2]
+            urls[name] = cut_urls(address)
+        else:
+            name = word
+        roles.setdefault(name, "source")
+    for word in capture.words("install"):
+        roles.setdefault(word, "script")
+    for word in capture.words("triggers"):
+        roles.setdefault(word.partition("=")[0], "trigger")
+    return roles, urls
+
+
+def _declared(capture: Capture) -> dict[str, Declared]:
+    """File name -> declared checksum, from the strongest list that the APKBUILD has."""
+    for algorithm in _LISTS:
+        words = capture.words(f"{algorithm}sums")
+        if words:
+            return {
+                name: Declared(algorithm=algorithm, value=value)  # type: ignore[arg-type]  # one of _LISTS
+                for value, name in zip(words[::2], words[1::2], strict=False)
+            }
+    return {}
+
+
+def _listing(capture: Capture, file: str) -> dict[str, str]:
+    """What sha256sum, sha512sum and stat wrote: the value first, then the name."""
+    lines = (line.partition(" ") for line in capture.text(file).splitlines())
+    return {name.lstrip(" *"): value for value, _, name in lines}

@@ -1,0 +1,75 @@
+"""What a record may say of paths and URLs: never a home, a user's name in a path, or a credential."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+#: Variables whose value may begin a path in another value, as placeholders in that value.
+PREFIXES = ("startdir", "srcdir", "builddir", "pkgbasedir", "tmpdir", "REPODEST", "SRCDEST", "CBUILDROOT", "HOME")
+
+_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s]*@")
+_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*)[?#][^\s,|]*")
+_JOBS = re.compile(r"(-j\s*)?(\d+)")
+_JOB_VARIABLES = frozenset(
+    ["MAKEFLAGS", "SAMUFLAGS", "GNUMAKEFLAGS", "CARGO_BUILD_JOBS", "CMAKE_BUILD_PARALLEL_LEVEL", "CTEST_PARALLEL_LEVEL"]
+)
+
+
+def cut_urls(value: str) -> str:
+    """Cut user information, query and fragment out of every URL in a value."""
+    return _QUERY.sub(r"\1", _USER.sub(r"\1", value))
+
+
+def remote_url(value: str) -> str | None:
+    """The URL of a git remote that others can use; None for a folder of this machine.
+
+    ``user@host:path`` loses its user.
+    """
+    value = cut_urls(value.strip())
+    if value.startswith("file:"):
+        return None
+    if "://" in value:
+        return value
+    match = re.fullmatch(r"(?:[^@/:]+@)?([^@/:]+:.+)", value)
+    return match.group(1) if match else None
+
+
+class Placeholders:
+    """Replaces known paths by ``{startdir}`` and so on, the longest first.
+
+    A known path is replaced wherever it ends as a path does, whatever stands before it (``-I/home/...``):
+    better an odd record than a name that was not to be told. A placeholder that stood
+    literally in a value gets a second brace.
+
+    Args:
+        paths: variable name -> path, several mappings where the inside and the outside of rootbld differ;
+            the first that has a path gives it its name.
+    """
+
+    def __init__(self, *paths: Mapping[str, str]) -> None:
+        named: dict[str, str] = {}
+        for mapping in paths:
+            for name in PREFIXES:
+                path = mapping.get(name, "").rstrip("/")
+                if path.startswith("/"):
+                    named.setdefault(path, name)
+        self._named = named
+        longest_first = "|".join(map(re.escape, sorted(named, key=len, reverse=True)))
+        self._pattern = re.compile(f"(?:{longest_first})(?=$|[^A-Za-z0-9_.~+-])") if named else None
+        self._literal = re.compile(r"\{(?=(?:" + "|".join((*PREFIXES, "jobs")) + r")\})")
+
+    def apply(self, value: str) -> str:
+        """The value with known paths replaced."""
+        value = self._literal.sub("{{", value)
+        if self._pattern is None:
+            return value
+        return self._pattern.sub(lambda match: "{" + self._named[match.group(0)] + "}", value)
+
+
+def jobs(name: str, value: str, count: str) -> str:
+    """The value of a variable with the number of jobs replaced by ``{jobs}``, where it is nothing else."""
+    match = _JOBS.fullmatch(value)
+    if name in _JOB_VARIABLES and match and match.group(2) == count:
+        return f"{match.group(1) or ''}{{jobs}}"
+    return value

@@ -1,0 +1,67 @@
+"""The ``# secfixes:`` comment of an APKBUILD as data.
+
+Grammar and deviations: found in real aports (linux-lts, git, python3, ncurses and the security database).
+Stripped of its leading ``#`` the block is YAML, a mapping from version to a list of strings; it is read
+by hand, since a YAML reader turns the version ``0`` into a number and fails on what people really wrote.
+"""
+
+from __future__ import annotations
+
+import re
+
+from buildinfo.model import Fix, SecurityFixes
+
+_VERSION = re.compile(r"#\s+([^\s:#-][^\s:]*)\s*:\s*")
+_ITEM = re.compile(r"#\s+-\s+(.*?)\s*")
+_CVE = re.compile(r"CVE-\d{4}-\d{4,}")
+_REMARK = re.compile(r"\([^)]*\)?")
+REJECTED = "0"
+
+
+def parse(apkbuild: str) -> SecurityFixes | None:
+    """Find and read the block.
+
+    Args:
+        apkbuild: the text of an APKBUILD.
+
+    Returns:
+        None where there is no block.
+    """
+    lines = iter(apkbuild.splitlines())
+    if not any(re.fullmatch(r"#\s*secfixes:\s*", line) for line in lines):
+        return None
+    fixed: list[Fix] = []
+    rejected: list[str] = []
+    version: str | None = None
+    for line in lines:
+        if found := _VERSION.fullmatch(line):
+            version = found.group(1)
+            if version != REJECTED:
+                fixed.append(Fix(version=version))
+        elif (found := _ITEM.fullmatch(line)) and version is not None:
+            item = _item(found.group(1))
+            if version == REJECTED:
+                rejected += [*item.ids, *item.aliases]
+            else:
+                _extend(fixed[-1], item)
+        else:
+            break
+    return SecurityFixes(fixed=fixed, rejected=rejected)
+
+
+def _item(text: str) -> Fix:
+    """One list item: several ids may stand in it, remarks in parentheses behind or between them."""
+    fix = Fix(version="", remarks=[remark.strip() for remark in _REMARK.findall(text)])
+    for word in _REMARK.sub(" ", text).split():
+        if _CVE.fullmatch(word):
+            fix.ids.append(word)
+        elif "-" in word and any(letter.isdigit() for letter in word):
+            fix.aliases.append(word)
+        else:
+            fix.remarks.append(word)
+    return fix
+
+
+def _extend(fix: Fix, item: Fix) -> None:
+    for into, new in ((fix.ids, item.ids), (fix.aliases, item.aliases), (fix.remarks, item.remarks)):
+        into += [entry for entry in dict.fromkeys(new) if entry not in into]

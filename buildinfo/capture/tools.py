@@ -1,0 +1,132 @@
+"""The tools of a build: who owns each, and what it says of itself.
+
+The owner comes from the copied database; a file that nobody owns is hashed, if it is still there and as
+the hooks saw it. Hashes are remembered between builds by (path, size, times, inode), since a compiler has
+some 30 MB and does not change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from buildinfo.apk.installed import InstalledDatabase
+from buildinfo.capture.reader import Capture
+from buildinfo.model import Tool, as_text
+
+#: Entries that the memory of hashes keeps at most.
+_REMEMBERED = 2000
+
+
+def read_tools(capture: Capture, database: InstalledDatabase | None, memory: Path | None) -> list[Tool]:
+    """The tools of a capture, sorted by name.
+
+    Args:
+        capture: the capture.
+        database: the installed packages of the environment that built, if it had a database.
+        memory: file that remembers hashes between builds; None to remember nothing.
+    """
+    paths = _paths(capture)
+    targets = _targets(capture)
+    banners = _banners(capture)
+    root = Path(capture.local.get("BUILD_ROOT") or "/") if "inner" in capture.files else Path("/")
+    unowned = _Hashes(root, capture, memory)
+    tools = []
+    for name, path in sorted(paths.items()):
+        target = targets.get(path, path)
+        owner = None if database is None else database.owner_of(target) or database.owner_of(path)
+        tool = Tool(name=name, path=path, target=None if target == path else target)
+        if banner := banners.get(name):
+            tool.banner = as_text(banner)
+        if owner is None:
+            tool.sha256 = unowned.of(path, target)
+        else:
+            package, checksum = owner
+            tool.package = f"{package.name}-{package.version}"
+            tool.checksum = checksum
+        tools.append(tool)
+    unowned.save()
+    return tools
+
+
+def _paths(capture: Capture) -> dict[str, str]:
+    """Tool name -> its path on PATH; the compiler proper goes by ``cc1``."""
+    paths = {path.rpartition("/")[2]: path for path in capture.text("tools").split("\n") if path.startswith("/")}
+    proper = capture.text("cc1").strip()
+    if proper.startswith("/"):
+        paths["cc1"] = proper
+    return paths
+
+
+def _targets(capture: Capture) -> dict[str, str]:
+    """Path on PATH -> the file behind its links. Both lists come from one call, in one order."""
+    seen = [line.split(" ", 2)[2] for line in capture.text("tools.stat").splitlines() if line.count(" ") >= 2]
+    real = capture.text("tools.real").splitlines()
+    return dict(zip(seen, real, strict=True)) if len(seen) == len(real) else {}
+
+
+def _banners(capture: Capture) -> dict[str, str]:
+    """Tool name -> the first line that is not empty of what ``--version`` printed."""
+    parts = capture.text("banners").split("\0")[:-1]
+    banners = {}
+    for name, output in zip(parts[::2], parts[1::2], strict=False):
+        banners[name] = next((line.strip() for line in output.splitlines() if line.strip()), "")
+    packages = [name for name in sorted(capture.files) if name.startswith("pkginfo/")]
+    for line in capture.text(packages[0]).splitlines() if packages else []:
+        if line.startswith("# using fakeroot"):
+            banners["fakeroot"] = line.removeprefix("# using ")
+    if version := capture.conditions.get("program_version"):
+        banners["abuild"] = f"abuild {version}"
+    return banners
+
+
+class _Hashes:
+    """SHA-256 of files that nobody owns, where they are as the hooks saw them."""
+
+    def __init__(self, root: Path, capture: Capture, memory: Path | None) -> None:
+        self._root = root
+        self._memory = memory
+        self._seen: dict[str, tuple[str, str]] = {}
+        for line in capture.text("tools.stat").splitlines():
+            size, _, rest = line.partition(" ")
+            mtime, _, path = rest.partition(" ")
+            self._seen[path] = (size, mtime)
+        self._known: Mapping[str, str] = {}
+        self._new: dict[str, str] = {}
+        if memory is not None:
+            try:
+                self._known = {str(key): str(value) for key, value in json.loads(memory.read_bytes()).items()}
+            except (OSError, ValueError, AttributeError):
+                self._known = {}
+
+    def of(self, path: str, target: str) -> str | None:
+        file = self._root / target.lstrip("/")
+        try:
+            stat = file.stat()
+            if self._seen.get(path) != (str(stat.st_size), str(int(stat.st_mtime))):
+                return None
+            key = f"{file} {stat.st_dev} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+            known = self._new.get(key) or self._known.get(key)
+            if known is None:
+                with file.open("rb") as stream:
+                    known = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError:
+            return None
+        self._new[key] = known
+        return known
+
+    def save(self) -> None:
+        """Remember the hashes for the next build; whoever cannot write them computes them again."""
+        if self._memory is None or self._root != Path("/") or not (self._new.keys() - self._known.keys()):
+            return
+        entries = {**self._known, **self._new}
+        kept = dict(list(entries.items())[-_REMEMBERED:])
+        beside = self._memory.with_name(f"{self._memory.name}.{os.getpid()}")
+        try:
+            beside.write_text(json.dumps(kept))
+            beside.replace(self._memory)
+        except OSError:
+            beside.unlink(missing_ok=True)

@@ -1,0 +1,32 @@
+"""``abuild-buildinfo enable``: switch the hooks on."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from buildinfo.install import hooks
+from buildinfo.install.interpreter import closed_to_others, python
+from buildinfo.install.places import plain, system_scope, user_scope
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Install the hook files beside abuild.conf and add one marked line to it. "
+        "Run it again after an upgrade; it changes only what is not as it should be."
+    )
+    parser.add_argument("--system", action="store_true", help="for all: $ABUILD_CONF or /etc/abuild.conf")
+
+
+def run(args: argparse.Namespace) -> int:
+    scope = (system_scope if args.system else user_scope)(os.environ)
+    done = hooks.enable(scope)
+    for line in done or [f"already enabled in {scope.config}"]:
+        print(plain(line))
+    if args.system:
+        closed = closed_to_others(python())
+        if closed is not None:
+            what = f"{plain(closed)} keeps other users out, whose builds would leave no record"
+            print(f"abuild-buildinfo: warning: {what} (install the program elsewhere)", file=sys.stderr)
+    return 0

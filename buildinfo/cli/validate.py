@@ -1,0 +1,40 @@
+"""``validate``: a buildinfo against its schema and its own digests."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a buildinfo, or - for standard input")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    from buildinfo import document
+    from buildinfo.errors import BuildinfoError, RecordError
+
+    results = []
+    for name in args.files:
+        status, reason = 0, None
+        try:
+            if name == "-":
+                document.load(document.parse(sys.stdin.buffer.read(), "standard input"), "standard input")
+            else:
+                document.read(Path(name))
+        except RecordError as error:
+            status, reason = 1, str(error)
+        except BuildinfoError as error:
+            status, reason = 2, str(error)
+        results.append({"path": name, "result": ("valid", "invalid", "error")[status], "reason": reason})
+        if reason is not None:
+            print(f"abuild-buildinfo: {reason}", file=sys.stderr)
+        elif not args.json:
+            print(f"{name}: valid")
+    if args.json:
+        print(json.dumps({"files": results}, indent=2))
+    worst = {str(result["result"]) for result in results}
+    return 2 if "error" in worst else 1 if "invalid" in worst else 0

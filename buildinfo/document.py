@@ -1,0 +1,131 @@
+"""A buildinfo as bytes and back: canonical TOML, and the three digests.
+
+The same record gives the same bytes: the keys stand in the order of :mod:`buildinfo.model`, mappings
+sorted, defaults left out. Digests are taken over the parsed document and not over the model, so that
+another program can compute them, and so that keys a reader does not know are covered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rfc8785
+import tomli_w
+
+from buildinfo.errors import FormatError, RecordError, UnreadableError
+
+if TYPE_CHECKING:
+    from buildinfo.model import BuildInfo
+
+Document = dict[str, Any]
+
+#: A record is small; what is larger is no record (a build with every package of Alpine installed has 5 MB).
+LARGEST = 64 * 1024 * 1024
+
+#: Digest -> what it covers. A name stands for the document's key; a dotted name for a key in a table.
+DIGEST_PARTS = {
+    "source": ("epoch.value", "inputs", "source.arch", "source.commit", "source.origin", "source.version"),
+    "environment": ("environment", "installed", "sysroot", "tools"),
+    "outputs": ("outputs[path,unsigned_sha256]",),
+}
+
+
+def digests(document: Document) -> dict[str, str]:
+    """The three digests of a parsed document, hexadecimal.
+
+    Each is SHA-256 over the RFC 8785 form of an object that holds the parts in :data:`DIGEST_PARTS`
+    that the document has, keyed as they are named there (``outputs`` cut to the two fields).
+
+    Raises:
+        RecordError: a part cannot be put in RFC 8785 form (a float or an integer beyond 2**53).
+    """
+    return {name: _digest(document, parts) for name, parts in DIGEST_PARTS.items()}
+
+
+def _digest(document: Document, parts: tuple[str, ...]) -> str:
+    covered: Document = {}
+    for part in parts:
+        table, _, key = part.partition(".")
+        if part.startswith("outputs"):
+            covered["outputs"] = [
+                {field: output.get(field) for field in ("path", "unsigned_sha256")} for output in document["outputs"]
+            ]
+        elif not key:
+            covered[part] = document.get(part)
+        else:
+            covered[part] = document.get(table, {}).get(key)
+    present = {part: value for part, value in covered.items() if value is not None}
+    try:
+        return hashlib.sha256(rfc8785.dumps(present)).hexdigest()
+    except rfc8785.CanonicalizationError as error:
+        raise RecordError(f"no digest can be taken: {error}") from error
+
+
+def dumps(record: BuildInfo) -> bytes:
+    """The canonical TOML of a record, UTF-8."""
+    return tomli_w.dumps(to_document(record)).encode()
+
+
+def to_document(record: BuildInfo) -> Document:
+    """The record as plain tables, as a TOML or JSON reader sees it."""
+    document = record.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    if record.environment:
+        document["environment"] = dict(sorted(document["environment"].items()))
+    return document
+
+
+def parse(data: bytes, where: object) -> Document:
+    """Parse the bytes of a buildinfo.
+
+    Raises:
+        FormatError: not UTF-8, not TOML, or larger than :data:`LARGEST`.
+    """
+    if len(data) > LARGEST:
+        raise FormatError("too large for a buildinfo", where=where)
+    try:
+        return tomllib.loads(data.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise FormatError(f"not a buildinfo: not TOML: {error}", where=where) from error
+
+
+def load(document: Document, where: object) -> BuildInfo:
+    """Check a parsed document against the model and its own digests.
+
+    Raises:
+        RecordError: it does not fit; the message names the field.
+    """
+    from pydantic import ValidationError
+
+    from buildinfo.model import FORMAT, BuildInfo
+
+    found = document.get("format")
+    if isinstance(found, int) and found > FORMAT:
+        raise RecordError(f"format {found} is newer than this program reads ({FORMAT})", where=where, mend="update it")
+    try:
+        record = BuildInfo.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(step) for step in first["loc"]) or "document"
+        raise RecordError(f"{field}: {first['msg'].lower()}", where=where) from error
+    for name, value in digests(document).items():
+        if getattr(record.digests, name) != value:
+            raise RecordError(f"digests.{name} does not hold: computed {value}", where=where)
+    return record
+
+
+def read(path: Path) -> BuildInfo:
+    """Read and check a buildinfo file.
+
+    Raises:
+        UnreadableError: it cannot be opened.
+        FormatError: it is not TOML.
+        RecordError: it does not fit the model or its digests.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnreadableError(f"cannot be read: {error.strerror}", where=path) from error
+    return load(parse(data, path), path)

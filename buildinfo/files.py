@@ -1,0 +1,31 @@
+"""Files that are there whole or not at all: written beside, synced, renamed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from buildinfo.errors import UnreadableError
+
+
+def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a file so that a reader sees the old bytes or the new ones, whatever happens in between.
+
+    What an interrupted write left beside it is removed.
+
+    Raises:
+        UnreadableError: it cannot be written; the old file is as it was.
+    """
+    for left in path.parent.glob(f".{path.name}.*.part"):
+        left.unlink(missing_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UnreadableError(f"cannot be written: {error.strerror}", where=path) from error

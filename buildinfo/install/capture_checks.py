@@ -1,0 +1,98 @@
+"""The doctor's checks of the captures folder and of what is left in it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from buildinfo.install.places import captures_folder
+from buildinfo.install.situation import Finding, Situation, last_line
+
+#: A capture holds a copy of the installed database: a few megabytes.
+ROOM = 64 << 20
+
+
+def _folder(situation: Situation) -> Path:
+    settings: Mapping[str, str] = situation.answers or situation.environ
+    return captures_folder(settings)
+
+
+def state(situation: Situation) -> Iterator[Finding]:
+    """Can a build write a capture?"""
+    folder = _folder(situation)
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+        detail = f"captures cannot be written to {folder}: see {place}"
+        yield Finding("state", "fail", detail, "check owner and mode, or set BUILDINFO_CAPTURES in abuild.conf")
+        return
+    free = shutil.disk_usage(place).free
+    if free < ROOM:
+        detail = f"only {free >> 20} MiB are free for captures in {place}"
+        yield Finding("state", "warn", detail, "make room, or set BUILDINFO_CAPTURES in abuild.conf")
+    else:
+        yield Finding("state", "ok", f"captures are written to {folder}")
+
+
+def captures(situation: Situation) -> Iterator[Finding]:
+    """What is left of builds: to be finalized, or to be removed."""
+    folder = _folder(situation)
+    try:
+        left = sorted(path for path in folder.iterdir() if path.is_dir())
+    except FileNotFoundError:
+        left = []
+    if not left:
+        yield Finding("captures", "ok", "no captures are left behind")
+    for capture in left:
+        yield _capture(capture, situation.proc)
+
+
+def _capture(capture: Path, proc: Path) -> Finding:
+    if (capture / "finalized").exists():
+        return Finding("captures", "ok", f"{capture.name} is finalized and kept")
+    if _is_running(capture, proc):
+        return Finding("captures", "ok", f"{capture.name} is of a build that still runs")
+    word = shlex.quote(str(capture))
+    if (capture / "complete").exists():
+        mend = f"abuild-buildinfo finalize {word}"
+        if (capture / "tried").exists():
+            said = last_line(capture / "log")
+            detail = f"{capture.name} is complete, but finalize failed" + (f": {said}" if said else "")
+            return Finding("captures", "warn", detail, mend)
+        return Finding("captures", "warn", f"{capture.name} is complete, but not finalized", mend)
+    error = last_line(capture / "errors")
+    how = f"is of a build that failed: {error}" if error else "is incomplete, its build ended before it had packages"
+    return Finding("captures", "warn", f"{capture.name} {how}", f"rm -r {word}")
+
+
+def _is_running(capture: Path, proc: Path) -> bool:
+    """Does the process that leads the build live? Its start time and the boot tell it from a later namesake."""
+    try:
+        fields = (capture / "local").read_bytes().split(b"\0")
+    except OSError:
+        # Not written yet, or never: the folder's name ends in the process.
+        number = capture.name.rpartition(".")[2]
+        return number.isascii() and number.isdigit() and (proc / number).exists()
+    local = dict(field.decode("utf-8", "replace").partition("=")[::2] for field in fields if b"=" in field)
+    number = local.get("_buildinfo_pid", "")
+    if not (number.isascii() and number.isdigit()):
+        return False
+    boot = _read(proc / "sys/kernel/random/boot_id").strip()
+    if local.get("_buildinfo_boot", boot) not in ("", boot):
+        return False
+    now, then = _read(proc / number / "stat").rpartition(") ")[2].split(), local.get("_buildinfo_start", "").split()
+    # Both begin with the third field of proc(5)'s stat; the start time is the 22nd.
+    if len(then) > 19 and len(now) > 19:
+        return now[19] == then[19]
+    return (proc / number).exists()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

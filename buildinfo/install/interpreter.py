@@ -1,0 +1,91 @@
+"""The Python that the hooks call: this one, as ``python -I -m buildinfo``."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import buildinfo
+from buildinfo.errors import MissingToolError
+from buildinfo.install.places import NAME, absolute
+
+#: Prints our version, then the distributions that we need and that are not there.
+_QUESTION = f"""
+import buildinfo, re
+from importlib import metadata
+print(buildinfo.__version__)
+try:
+    needed = metadata.requires("{NAME}") or []
+except metadata.PackageNotFoundError:
+    needed = []
+for need in needed:
+    if "extra ==" not in need:
+        name = re.match("[A-Za-z0-9._-]+", need)[0]
+        try:
+            metadata.version(name)
+        except metadata.PackageNotFoundError:
+            print(name)
+"""
+
+_MEND = f"install {NAME} into a venv or for all users, not into a user site: python -I does not look there"
+
+
+def python() -> Path:
+    """This interpreter, not resolved: the python of a venv has to stay the venv's.
+
+    Raises:
+        MissingToolError: if it does not know its own path.
+    """
+    if not sys.executable:
+        raise MissingToolError("this Python does not know its own path", mend="call it by its absolute path")
+    return absolute(sys.executable)
+
+
+def ask(interpreter: Path) -> tuple[str, list[str]]:
+    """What a Python has of us when it is called as the hooks call it.
+
+    Returns:
+        The version that it imports, and the names of libraries that we need and that it lacks.
+
+    Raises:
+        MissingToolError: if it does not run, or cannot import us.
+    """
+    try:
+        answer = subprocess.run(
+            [interpreter, "-I", "-c", _QUESTION],
+            capture_output=True,
+            check=False,
+            cwd="/",
+            timeout=60,
+            text=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise MissingToolError("does not run", where=interpreter, mend=_MEND) from error
+    version, *lacking = answer.stdout.split() or [""]
+    if answer.returncode != 0 or not version:
+        raise MissingToolError("cannot import buildinfo when called with -I", where=interpreter, mend=_MEND)
+    return version, lacking
+
+
+def check_own_python() -> None:
+    """Refuse to name a Python to the hooks that would not find this version of us.
+
+    Raises:
+        MissingToolError: if it would not.
+    """
+    version, _ = ask(python())
+    if version != buildinfo.__version__:
+        what = f"imports buildinfo {version} when called with -I, but this is {buildinfo.__version__}"
+        raise MissingToolError(what, where=python(), mend=_MEND)
+
+
+def closed_to_others(interpreter: Path) -> Path | None:
+    """The first file or folder on the way to a Python, or to our package, that keeps other users out."""
+    for path in (interpreter, interpreter.resolve(), Path(buildinfo.__file__).resolve()):
+        for place in (*reversed(path.parents), path):
+            wanted = stat.S_IROTH if place == path else stat.S_IXOTH
+            if not place.stat().st_mode & wanted:
+                return place
+    return None

@@ -1,0 +1,168 @@
+"""What the doctor looks at: the environment, the configurations, and what abuild's shell makes of them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from buildinfo.errors import BuildinfoError
+from buildinfo.install import hooks
+from buildinfo.install.places import Scope, plain, system_scope, user_scope
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Args:
+        name: the check.
+        status: "ok", "warn" or "fail".
+        detail: what holds or does not, in one line.
+        mend: what to do about it; None where it is ok.
+    """
+
+    name: str
+    status: str
+    detail: str
+    mend: str | None = None
+
+
+#: What is asked of the shell once it has read both configurations.
+ANSWERS = (
+    "loaded_by_system",
+    "_buildinfo_dir",
+    "ABUILD_USERCONF",
+    "ABUILD_LOG_CMD",
+    "APK",
+    "FAKEROOT",
+    "PACKAGER_PRIVKEY",
+    "PACKAGER_PUBKEY",
+    "BUILDINFO_CAPTURES",
+    "XDG_STATE_HOME",
+    "HOME",
+)
+
+# Reads the configurations as abuild's readconfig does, under -e: $1 the system's, $2 the user's folder if neither
+# the environment nor the system's configuration names one, $3 the one that the environment names.
+_SCRIPT = """
+exec 9>&1 >/dev/null 2>&1 </dev/null
+program=abuild
+_buildinfo_dir=
+[ -f "$1" ] && . "$1"
+loaded_by_system=$_buildinfo_dir
+[ -z "$3" ] || ABUILD_USERDIR=$3
+: "${ABUILD_USERDIR:=$2}"
+: "${ABUILD_USERCONF:=$ABUILD_USERDIR/abuild.conf}"
+[ -f "$ABUILD_USERCONF" ] && . "$ABUILD_USERCONF"
+""" + "".join(f'printf "%s\\0" "${{{name}-}}" >&9\n' for name in ANSWERS)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """One user on one machine.
+
+    Args:
+        environ: the environment that abuild would get.
+        root: where /usr/local and /etc/apk/keys are looked for.
+        proc: where processes are looked for.
+    """
+
+    environ: Mapping[str, str]
+    root: Path = Path("/")
+    proc: Path = Path("/proc")
+
+    @cached_property
+    def scopes(self) -> tuple[Scope, Scope]:
+        """The system's and the user's, in the order in which abuild reads them."""
+        return system_scope(self.environ), user_scope(self.environ)
+
+    @cached_property
+    def configs(self) -> dict[Scope, bytes]:
+        """The configurations that are there and can be read."""
+        held: dict[Scope, bytes] = {}
+        for scope in self.scopes:
+            try:
+                content = hooks.read(scope.config)
+            except BuildinfoError:
+                continue
+            if content is not None:
+                held[scope] = content
+        return held
+
+    @cached_property
+    def enabled(self) -> list[Scope]:
+        """Those with a line of ours, the one that wins first."""
+        return [scope for scope, config in self.configs.items() if hooks.marked_lines(config)]
+
+    @cached_property
+    def answers(self) -> dict[str, str] | None:
+        """The variables named in ``ANSWERS`` as abuild's shell holds them; None if it does not get that far."""
+        shell = self.shell
+        if shell is None:
+            return None
+        system, user = self.scopes
+        words = [str(system.config), str(user.config.parent), self.environ.get("ABUILD_USERDIR", "")]
+        try:
+            asked = subprocess.run(
+                [*shell, "-ec", _SCRIPT, "abuild", *words],
+                capture_output=True,
+                check=False,
+                env=dict(self.environ),
+                timeout=20,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        values = asked.stdout.decode("utf-8", "surrogateescape").split("\0")
+        if len(values) != len(ANSWERS) + 1:
+            return None
+        return dict(zip(ANSWERS, values, strict=False))
+
+    @cached_property
+    def shell(self) -> list[str] | None:
+        """The shell that abuild runs in, or the nearest to it."""
+        if Path("/bin/ash").exists():
+            return ["/bin/ash"]
+        busybox = self.find("busybox")
+        if busybox is not None:
+            return [busybox, "ash"]
+        sh = self.find("sh")
+        return None if sh is None else [sh]
+
+    def find(self, program: str) -> str | None:
+        """The path of a program on PATH."""
+        return shutil.which(program, path=self.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"))
+
+    def value(self, name: str) -> str:
+        """A setting of abuild: from its shell if that could be asked, else from the environment; "" if not set."""
+        return self.environ.get(name, "") if self.answers is None else self.answers[name]
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str] | None:
+        """Run a program in this environment; None if it cannot be run or does not end."""
+        try:
+            return subprocess.run(
+                words,
+                capture_output=True,
+                check=False,
+                env=dict(self.environ),
+                errors="replace",
+                stdin=subprocess.DEVNULL,
+                text=True,
+                timeout=20,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+
+
+def last_line(path: Path) -> str:
+    """The last line of a file that has something in it, "" if there is none, shortened to fit a report."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 4096))
+            lines = file.read(4096).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return plain(next((line.strip() for line in reversed(lines) if line.strip()), ""))[:200]

@@ -1,0 +1,28 @@
+"""The JSON Schemas, generated from the models. ``schemas/`` holds what this renders."""
+
+from __future__ import annotations
+
+import json
+
+from buildinfo.errors import UsageError
+
+#: Name -> what it describes.
+SCHEMAS = {"buildinfo": "the record of a build, X.buildinfo.toml, as parsed"}
+
+
+def render(name: str) -> str:
+    """The text of a schema (JSON Schema 2020-12), ending in a newline.
+
+    Raises:
+        UsageError: there is no schema of that name.
+    """
+    if name not in SCHEMAS:
+        raise UsageError(f"no schema is named {name}", mend=f"there are: {', '.join(SCHEMAS)}")
+    from buildinfo.model import BuildInfo
+
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:abuild-buildinfo:{name}:1",
+        **BuildInfo.model_json_schema(),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
