@@ -309,13 +309,13 @@ _buildinfo_is_remote() {
 
 # Hash and measure the named files of a folder: $2.sha256, $2.sha512, $2.size.
 _buildinfo_hash() {
-	cd "$1" || return
 	_buildinfo_to=$_buildinfo_capture/$2
-	shift 2
-	if [ $# -eq 0 ]; then
+	if [ $# -eq 2 ]; then
 		: >"$_buildinfo_to.sha256" && : >"$_buildinfo_to.sha512" && : >"$_buildinfo_to.size"
 		return
 	fi
+	cd "$1" || return
+	shift 2
 	command sha256sum -- "$@" >"$_buildinfo_to.sha256" &
 	_buildinfo_child=$!
 	command stat -L -c '%s %n' -- "$@" >"$_buildinfo_to.size" &&
@@ -471,10 +471,14 @@ _buildinfo_conditions() {
 		>"$_buildinfo_capture/conditions"
 }
 
-# The capture is complete: say so with a checksum of each of its files, in one rename.
+# The capture is complete if every part of it is: say so with a checksum of each of its files, in one rename.
 _buildinfo_seal() {
 	(
 		cd "$_buildinfo_capture" || exit
+		if [ ! -e conditions ]; then
+			echo "not complete: an earlier step failed" >&2
+			exit 1
+		fi
 		set --
 		for _buildinfo_file in * pkginfo/*; do
 			case $_buildinfo_file in

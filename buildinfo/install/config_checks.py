@@ -10,7 +10,7 @@ from pathlib import Path
 import buildinfo
 from buildinfo.errors import MissingToolError
 from buildinfo.install import hooks
-from buildinfo.install.interpreter import ask, closed_to_others
+from buildinfo.install.interpreter import closed_to_others, lacking_in, version_in
 from buildinfo.install.places import Scope, hook_sources, old_user_config, other_user_scopes, plain
 from buildinfo.install.situation import Finding, Situation
 
@@ -93,7 +93,8 @@ def program(situation: Situation) -> Iterator[Finding]:
             yield Finding("program", "fail", f"{scope.folder / 'program.sh'} names no Python", mend)
             continue
         try:
-            version, lacking = ask(python)
+            version = version_in(python)
+            lacking = lacking_in(python) if version == buildinfo.__version__ else []
         except MissingToolError as error:
             yield Finding("program", "fail", f"{python}, which finalizes captures, {error.what}", mend)
             continue

@@ -208,6 +208,8 @@ def _remove_files(scope: Scope) -> Iterator[str]:
         if path.is_file() or path.is_symlink():
             path.unlink()
             yield f"removed {path}"
+        for unfinished in scope.folder.glob(f".{name}.*.new"):  # of an enable that was killed
+            unfinished.unlink()
     if any(scope.folder.iterdir()):
         yield f"left {scope.folder}: it holds files of somebody else"
     else:

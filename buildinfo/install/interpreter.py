@@ -11,11 +11,12 @@ import buildinfo
 from buildinfo.errors import MissingToolError
 from buildinfo.install.places import NAME, absolute
 
-#: Prints our version, then the distributions that we need and that are not there.
-_QUESTION = f"""
-import buildinfo, re
+_VERSION = "import buildinfo; print(buildinfo.__version__)"
+
+#: Prints the distributions that we need and that are not there.
+_LACKING = f"""
+import re
 from importlib import metadata
-print(buildinfo.__version__)
 try:
     needed = metadata.requires("{NAME}") or []
 except metadata.PackageNotFoundError:
@@ -43,18 +44,31 @@ def python() -> Path:
     return absolute(sys.executable)
 
 
-def ask(interpreter: Path) -> tuple[str, list[str]]:
-    """What a Python has of us when it is called as the hooks call it.
-
-    Returns:
-        The version that it imports, and the names of libraries that we need and that it lacks.
+def version_in(interpreter: Path) -> str:
+    """The version of us that a Python imports when it is called as the hooks call it.
 
     Raises:
         MissingToolError: if it does not run, or cannot import us.
     """
+    words = _ask(interpreter, _VERSION)
+    if not words:
+        raise MissingToolError("cannot import buildinfo when called with -I", where=interpreter, mend=_MEND)
+    return words[0]
+
+
+def lacking_in(interpreter: Path) -> list[str]:
+    """The names of the libraries that we need and that such a Python lacks.
+
+    Raises:
+        MissingToolError: if it does not run.
+    """
+    return _ask(interpreter, _LACKING)
+
+
+def _ask(interpreter: Path, question: str) -> list[str]:
     try:
         answer = subprocess.run(
-            [interpreter, "-I", "-c", _QUESTION],
+            [interpreter, "-I", "-c", question],
             capture_output=True,
             check=False,
             cwd="/",
@@ -63,10 +77,7 @@ def ask(interpreter: Path) -> tuple[str, list[str]]:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise MissingToolError("does not run", where=interpreter, mend=_MEND) from error
-    version, *lacking = answer.stdout.split() or [""]
-    if answer.returncode != 0 or not version:
-        raise MissingToolError("cannot import buildinfo when called with -I", where=interpreter, mend=_MEND)
-    return version, lacking
+    return answer.stdout.split() if answer.returncode == 0 else []
 
 
 def check_own_python() -> None:
@@ -75,7 +86,7 @@ def check_own_python() -> None:
     Raises:
         MissingToolError: if it would not.
     """
-    version, _ = ask(python())
+    version = version_in(python())
     if version != buildinfo.__version__:
         what = f"imports buildinfo {version} when called with -I, but this is {buildinfo.__version__}"
         raise MissingToolError(what, where=python(), mend=_MEND)

@@ -105,7 +105,8 @@ class Situation:
         if shell is None:
             return None
         system, user = self.scopes
-        words = [str(system.config), str(user.config.parent), self.environ.get("ABUILD_USERDIR", "")]
+        # The last word is what the hooks look for where there is a logger: a command that builds.
+        words = [str(system.config), str(user.config.parent), self.environ.get("ABUILD_USERDIR", ""), "all"]
         try:
             asked = subprocess.run(
                 [*shell, "-ec", _SCRIPT, "abuild", *words],

@@ -1,0 +1,94 @@
+"""Fixtures: builders with the hooks enabled, on the stand-in and on the real abuild."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from building import CORPUS, ROOT, Builder
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Builder:
+    """A builder on the stand-in."""
+    return Builder(tmp_path / "home")
+
+
+@pytest.fixture
+def builders(tmp_path: Path) -> Callable[..., Builder]:
+    """Makes further builders on the stand-in, each in a home of its own."""
+    return lambda name, **options: Builder(tmp_path / name, **options)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Real packages, indices and databases."""
+    if not CORPUS.is_dir():
+        pytest.skip("needs the corpus of real files in ../shared/corpus")
+    return CORPUS
+
+
+def _unprivileged() -> int | None:
+    return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+
+
+@pytest.fixture(scope="session")
+def real_home() -> Iterator[Path]:
+    """A folder that an unprivileged user may enter, outside /tmp (rootbld puts its own /tmp over that)."""
+    if shutil.which("abuild") is None:
+        pytest.skip("needs the real abuild on PATH")
+    folder = Path(tempfile.mkdtemp(prefix="buildinfo-test.", dir="/var/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def real_key(real_home: Path) -> Iterator[Path]:
+    """A signing key whose public half apk trusts while the tests run."""
+    key = real_home / "buildinfo-test.rsa"
+    subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
+    subprocess.run(["openssl", "rsa", "-in", key, "-pubout", "-out", f"{key}.pub"], check=True, capture_output=True)
+    key.chmod(0o644)
+    trusted = Path("/etc/apk/keys", f"{key.name}.pub")
+    if not os.access(trusted.parent, os.W_OK):
+        pytest.skip("needs to put a test key into /etc/apk/keys")
+    shutil.copy(f"{key}.pub", trusted)
+    trusted.chmod(0o644)
+    yield key
+    trusted.unlink()
+
+
+@pytest.fixture
+def real(real_home: Path, real_key: Path, request: pytest.FixtureRequest) -> Callable[..., Builder]:
+    """Makes builders on the real abuild, unprivileged ones where the tests run as root."""
+
+    def make(name: str = "home", *, root: bool = False) -> Builder:
+        home = real_home / f"{request.node.name.translate(str.maketrans('[]/ ', '____'))[:60]}.{name}"
+        uid = None if root else _unprivileged()
+        if uid is not None:
+            probe = [sys.executable, "-I", "-c", "import buildinfo"]
+            if subprocess.run(probe, user=uid, cwd="/", capture_output=True, check=False).returncode != 0:
+                pytest.skip(
+                    f"needs a Python and a checkout that an unprivileged user may read, not {sys.executable}, {ROOT}"
+                )
+        home.mkdir()
+        made = Builder(home, uid=uid)
+        made.config.write_text(f'PACKAGER_PRIVKEY="{real_key}"\n' + made.config.read_text())
+        return made
+
+    return make
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was not run, so that nobody takes it for passed."""
+    for report in terminalreporter.getreports("skipped"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        terminalreporter.write_line(f"not run: {report.nodeid}: {reason}")
