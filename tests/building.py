@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
-import textwrap
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,7 @@ url="https://example.org/hello"
 arch="noarch"
 license="MIT"
 subpackages="$pkgname-doc"
-source="hello.sh hello.1"
+source="hello.sh hello.txt"
 options="!check"
 builddir="$srcdir"
 
@@ -45,17 +46,17 @@ build() {
 
 package() {
 	install -Dm755 hello "$pkgdir"/usr/bin/hello
-	install -Dm644 hello.1 "$pkgdir"/usr/share/man/man1/hello.1
+	install -Dm644 hello.txt "$pkgdir"/usr/share/doc/hello/hello.txt
 }
 
 doc() {
 	pkgdesc="$pkgdesc (documentation)"
 	mkdir -p "$subpkgdir"/usr/share
-	mv "$pkgdir"/usr/share/man "$subpkgdir"/usr/share/
+	mv "$pkgdir"/usr/share/doc "$subpkgdir"/usr/share/
 }
 """
 
-FILES = {"hello.sh": "#!/bin/sh\necho hello\n", "hello.1": ".TH HELLO 1\n"}
+FILES = {"hello.sh": "#!/bin/sh\necho hello\n", "hello.txt": "It says hello.\n"}
 
 
 def git(folder: Path, *words: str, **options: Any) -> str:
@@ -122,10 +123,14 @@ class Builder:
         """Commit an aport and return its folder."""
         folder = self.aports / "main" / name
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "APKBUILD").write_text(textwrap.dedent(apkbuild))
-        for path, content in (FILES if files is None else files).items():
+        files = FILES if files is None else files
+        for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(content)
+        sources = re.search(r'^source="([^"]*)"', apkbuild, re.M)
+        names = [name for name in (sources.group(1).split() if sources else []) if name in files]
+        sums = "".join(f"{hashlib.sha512(files[name].encode()).hexdigest()}  {name}\n" for name in names)
+        (folder / "APKBUILD").write_text(f'{apkbuild}sha512sums="\n{sums}"\n' if sums else apkbuild)
         if not (self.aports / ".git").exists():
             git(self.aports, "init", "-q", "-b", "master")
             (self.aports / ".gitignore").write_text("src/\npkg/\ntmp/\n")
@@ -161,7 +166,7 @@ class Builder:
             **user,
         )
         if check and done.returncode != 0:
-            raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+            raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stderr[-2000:]}")
         return done
 
     def build(self, folder: Path, *, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -56,7 +56,7 @@ def test_every_input_has_its_hashes(builder: Builder) -> None:
     inputs = {entry["name"]: entry for entry in builder.record()["inputs"]}
     assert {name: entry["role"] for name, entry in inputs.items()} == {
         "APKBUILD": "recipe",
-        "hello.1": "source",
+        "hello.txt": "source",
         "hello.sh": "source",
         "notes.txt": "other",
     }
@@ -119,7 +119,7 @@ def test_a_commit_at_the_cut_of_a_shallow_clone_is_not_believed(builder: Builder
 
 def test_a_shallow_clone_that_holds_the_aports_commit_is_believed(builder: Builder) -> None:
     folder = builder.aport()
-    (folder / "hello.1").write_text(".TH HELLO 1\n.SH NEW\n")
+    (folder / "hello.txt").write_text("It says hello again.\n")
     git(builder.aports, "commit", "-q", "-a", "-m", "main/hello: newer")
     full = builder.home / "full"
     builder.aports.rename(full)

@@ -19,7 +19,9 @@ from buildinfo.errors import FormatError, UnreadableError
 
 MAX_MEMBERS: Final = 32
 """Most gzip members of an index."""
-MAX_INDEX: Final = 1 << 28
+MAX_RECORDS: Final = 500_000
+"""Most packages of an index; Alpine's largest has 18,000."""
+MAX_INDEX: Final = 1 << 26
 """Most uncompressed bytes of an index; Alpine's largest has 8 MB."""
 MAX_DESCRIPTION: Final = 1 << 16
 """Most bytes of a description."""
@@ -100,10 +102,14 @@ def _bounded(reader: GzipReader) -> Iterator[bytes]:
 
 def _records(index: bytes, path: Path) -> Iterator[dict[str, str]]:
     record: dict[str, str] = {}
-    number = 0
+    number = count = 0
     for number, line in enumerate(index.decode("utf-8", "surrogateescape").split("\n"), 1):
         if not line:
             if record:
+                count += 1
+                if not record.get("P") or not record.get("V") or count > MAX_RECORDS:
+                    what = f"a record without name or version, or more than {MAX_RECORDS} of them"
+                    raise FormatError(f"APKINDEX line {number} ends {what}", where=path)
                 yield record
                 record = {}
         elif line[1:2] != ":" or not line[0].isascii() or not line[0].isalpha() or line[0] in record:

@@ -17,7 +17,7 @@ from typing import Final
 
 from buildinfo.errors import FormatError, UnreadableError
 
-MAX_SIZE: Final = 1 << 28
+MAX_SIZE: Final = 1 << 26
 """Most bytes of a database; a full desktop has some 10 MB."""
 
 _FIELDS: Final = frozenset("ABCDEGHIJKLNOPQSTUVWXYbcdefghijklmnopqrstuvwxyz")

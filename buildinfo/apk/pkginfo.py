@@ -12,7 +12,7 @@ from typing import Final
 
 from buildinfo.errors import FormatError
 
-MAX_SIZE: Final = 8 << 20
+MAX_SIZE: Final = 4 << 20
 """Most bytes of a `.PKGINFO`."""
 
 

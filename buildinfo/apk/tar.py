@@ -36,14 +36,17 @@ class TarReader:
     """Iterates over the members of one tar.
 
     Each step gives a `Member` and an iterator over the chunks of its content (as views; empty for all
-    but files). Content that was not read is skipped by the next step. After the last step
-    `trailer_size` says how many zero bytes ended the archive: 0 for a cut one.
+    but files). Content that was not read is skipped by the next step.
 
     Args:
         chunks: the uncompressed bytes, in chunks of any length.
         where: the file, for error messages.
         segment: the part of the file, for error messages; may be set later.
         keep_headers: fill `Member.raw_headers`.
+
+    Attributes:
+        trailer_size: after the last step, how many zero bytes ended the archive; 0 for a cut one.
+        extended_size: bytes of all extended headers so far, to bound what keeping members costs.
 
     Raises:
         FormatError: (while iterating) anything malformed, cut inside a member, or not supported.
@@ -60,6 +63,7 @@ class TarReader:
         self.where = where
         self.segment = segment
         self.trailer_size = 0
+        self.extended_size = 0
         self._chunks = iter(chunks)
         self._chunk = b""
         self._at = 0
@@ -136,6 +140,7 @@ class TarReader:
         if len(body) < size + -size % BLOCK:
             raise TarError("the archive ends inside an extended header")
         raw.append(body)
+        self.extended_size += size
         return body[:size]
 
     def _content(self) -> Iterator[memoryview]:

@@ -20,6 +20,9 @@ MAX_DEVICE: Final = (1 << 32) - 1
 MAX_NAME: Final = 4096
 """Bytes of a member name or link target: Linux's PATH_MAX."""
 
+MAX_RECORDS: Final = 1024
+"""Records of one pax header."""
+
 MemberType = Literal["file", "hardlink", "symlink", "char", "block", "dir", "fifo"]
 
 MEMBER_TYPES: Final[Mapping[bytes, MemberType]] = {
@@ -115,7 +118,7 @@ def parse_pax(body: bytes) -> dict[str, bytes]:
     """Splits the body of an `x` member into its records, in order; the last of equal keys counts.
 
     Raises:
-        TarError: a record whose length, separator or key is wrong.
+        TarError: a record whose length, separator or key is wrong, or too many of them.
     """
     records: dict[str, bytes] = {}
     at = 0
@@ -128,6 +131,8 @@ def parse_pax(body: bytes) -> dict[str, bytes]:
         if end > len(body) or not equals or not key or value[-1:] != b"\n":
             raise TarError("pax record whose length does not fit")
         records[key.decode("utf-8", "surrogateescape")] = value[:-1]
+        if len(records) > MAX_RECORDS:
+            raise TarError(f"more than {MAX_RECORDS} pax records")
         at = end
     return records
 

@@ -23,8 +23,12 @@ from buildinfo.errors import FormatError, IntegrityError
 
 __all__ = ["ControlFile", "Member", "Package", "Segment", "Signature", "iter_segments", "read_package"]
 
-MAX_MEMBERS: Final = 1_000_000
-"""Most entries of a data segment that are kept."""
+MAX_CONTROL_FILES: Final = 1000
+"""Most entries of the control segment."""
+MAX_HELD: Final = 1 << 30
+"""Most bytes of memory, by estimate, that the kept members of a data segment may cost."""
+_MEMBER_COST: Final = 600
+_RECORD_COST: Final = 150
 
 SCRIPTS: Final = frozenset(
     f".{name}"
@@ -153,6 +157,8 @@ def _read_control(part: OpenSegment, path: Path) -> _Control:
     seen: set[str] = set()
     for member, content in part.tar:
         members.append(member)
+        if len(members) > MAX_CONTROL_FILES:
+            raise _error(f"more than {MAX_CONTROL_FILES} entries", part.tar, member)
         if member.name in seen:
             raise _error(f"{member.name} stands twice", part.tar, member)
         seen.add(member.name)
@@ -173,7 +179,7 @@ def _read_control(part: OpenSegment, path: Path) -> _Control:
 
 
 def _read_data(part: OpenSegment, path: Path, keep: bool) -> _Data:
-    installed_size = count = 0
+    installed_size = count = held = 0
     members: list[Member] = []
     tar = part.tar
     for member, content in tar:
@@ -182,9 +188,10 @@ def _read_data(part: OpenSegment, path: Path, keep: bool) -> _Data:
         if member.checksum is not None:
             _check_sha1(member, content, path)
         if keep:
-            if count > MAX_MEMBERS:
-                raise _error(f"more than {MAX_MEMBERS} entries", tar, member)
             members.append(member)
+            held += _MEMBER_COST + _RECORD_COST * len(member.pax) + len(member.raw_headers)
+            if held + tar.extended_size > MAX_HELD:
+                raise _error("too many entries to keep", tar, member)
     return _Data(part.close(), installed_size, count, members)
 
 
@@ -208,7 +215,7 @@ def _check_datahash(pkginfo: PkgInfo, data: Segment, path: Path) -> None:
     if pkginfo.datahash is None:
         raise FormatError(".PKGINFO has no datahash", where=path, segment="control")
     if pkginfo.datahash != data.sha256:
-        raise IntegrityError("the datahash in .PKGINFO is not the hash of the data segment", where=path, segment="data")
+        raise IntegrityError("the datahash of .PKGINFO does not hold", where=path, segment="data", offset=0)
 
 
 def _error(what: str, tar: TarReader, member: Member) -> FormatError:

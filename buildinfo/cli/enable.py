@@ -7,7 +7,7 @@ import os
 import sys
 
 from buildinfo.install import hooks
-from buildinfo.install.interpreter import closed_to_others, python
+from buildinfo.install.interpreter import closed_to_others, needed_by, python
 from buildinfo.install.places import plain, system_scope, user_scope
 
 
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     for line in done or [f"already enabled in {scope.config}"]:
         print(plain(line))
     if args.system:
-        closed = closed_to_others(python())
+        closed = closed_to_others(*needed_by(python()))
         if closed is not None:
             what = f"{plain(closed)} keeps other users out, whose builds would leave no record"
             print(f"abuild-buildinfo: warning: {what} (install the program elsewhere)", file=sys.stderr)

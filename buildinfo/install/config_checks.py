@@ -10,7 +10,7 @@ from pathlib import Path
 import buildinfo
 from buildinfo.errors import MissingToolError
 from buildinfo.install import hooks
-from buildinfo.install.interpreter import closed_to_others, lacking_in, version_in
+from buildinfo.install.interpreter import closed_to_others, lacking_in, needed_by, version_in
 from buildinfo.install.places import Scope, hook_sources, old_user_config, other_user_scopes, plain
 from buildinfo.install.situation import Finding, Situation
 
@@ -80,6 +80,11 @@ def hook_copies(situation: Situation) -> Iterator[Finding]:
             if not same:
                 good = False
                 yield Finding("hooks", "warn", f"{copy} is of another version", mend)
+            closed = closed_to_others(copy) if scope.name == "system" else None
+            if closed is not None:
+                good = False
+                detail = f"{closed} keeps other users out, who build without the hooks"
+                yield Finding("hooks", "fail", detail, f"chmod a+rX {shlex.quote(str(closed))}")
         if good:
             yield Finding("hooks", "ok", f"the hook files in {scope.folder} are this version's")
 
@@ -105,7 +110,7 @@ def program(situation: Situation) -> Iterator[Finding]:
             yield Finding("program", "warn", detail, mend)
         else:
             yield Finding("program", "ok", f"{python} finalizes captures, version {version}")
-        closed = closed_to_others(python) if scope.name == "system" else None
+        closed = closed_to_others(*needed_by(python)) if scope.name == "system" else None
         if closed is not None:
             detail = f"{closed} keeps other users out, whose builds leave no record"
             yield Finding("program", "warn", detail, f"install the program elsewhere, then {mend}")
@@ -124,7 +129,11 @@ def _named_python(scope: Scope) -> Path | None:
 def syntax(situation: Situation) -> Iterator[Finding]:
     """Do the shells that abuild's programs run in parse the configurations?"""
     shells = {"sh": ["sh"], "busybox ash": ["busybox", "ash"]}
-    for scope in situation.configs:
+    for scope in situation.scopes:
+        if scope not in situation.configs:
+            if scope.config.is_file():
+                yield Finding("config", "fail", f"{scope.config} cannot be read", "check its owner and mode")
+            continue
         broken = False
         for name, words in shells.items():
             if situation.find(words[0]) is None:

@@ -92,9 +92,14 @@ def check_own_python() -> None:
         raise MissingToolError(what, where=python(), mend=_MEND)
 
 
-def closed_to_others(interpreter: Path) -> Path | None:
-    """The first file or folder on the way to a Python, or to our package, that keeps other users out."""
-    for path in (interpreter, interpreter.resolve(), Path(buildinfo.__file__).resolve()):
+def needed_by(interpreter: Path) -> tuple[Path, ...]:
+    """What a user has to be able to read to call a Python for us."""
+    return interpreter, interpreter.resolve(), Path(buildinfo.__file__).resolve()
+
+
+def closed_to_others(*paths: Path) -> Path | None:
+    """The first of some files, or of the folders on the way to them, that keeps other users out."""
+    for path in paths:
         for place in (*reversed(path.parents), path):
             wanted = stat.S_IROTH if place == path else stat.S_IXOTH
             if not place.stat().st_mode & wanted:

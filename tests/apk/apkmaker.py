@@ -15,6 +15,7 @@ GNU = b"ustar  \x00"
 def _text(value: bytes | str) -> bytes:
     return value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
 
+
 def padded(body: bytes) -> bytes:
     return body + bytes(-len(body) % BLOCK)
 
@@ -82,7 +83,7 @@ def file(name: bytes | str, content: bytes = b"", *, checksum: bool = True, **fi
     records: dict[str, bytes | str] = {"atime": "0", "ctime": "0"}
     if checksum:
         records["APK-TOOLS.checksum.SHA1"] = hashlib.sha1(content).hexdigest()
-    return pax(records) + header(name, size=len(content), **fields) + padded(content)  # type: ignore[arg-type]
+    return pax(records) + header(name, size=len(content), **fields) + padded(content)  # type: ignore[arg-type]  # header() names them
 
 
 def symlink(name: str, target: str) -> bytes:

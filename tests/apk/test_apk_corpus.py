@@ -74,8 +74,8 @@ def test_the_identity_is_the_one_that_apk_wrote_into_the_index() -> None:
 def test_installed_size_is_what_new_abuild_writes() -> None:
     for path in files("apk-v2/xlibre-abuild3.15-x86_64/*"):
         package = read(path)
-        if package.pkginfo.pkgname not in ("xspice", "xlibre-video-qxl"):
-            assert package.pkginfo.size in (package.installed_size, max(1, package.installed_size)), path
+        if package.pkginfo.pkgname != "xspice":  # 988 bytes more than it holds; nobody knows why
+            assert package.pkginfo.size == max(1, package.installed_size), path
 
 
 def test_the_continuation_line_of_libblkid_is_read() -> None:
@@ -95,13 +95,8 @@ def test_another_tar_reader_sees_the_same_members(folder: str) -> None:
         start = package.data.offset
         tar = gzip.decompress(path.read_bytes()[start:])
         with tarfile.open(fileobj=io.BytesIO(tar), errors="surrogateescape") as archive:
-            theirs = [
-                (i.name, i.size, i.mode, i.uid, i.gid, i.uname, i.gname, i.mtime, i.linkname) for i in archive
-            ]
-        ours = [
-            (m.path, m.size, m.mode, m.uid, m.gid, m.uname, m.gname, m.mtime, m.linkname)
-            for m in package.members
-        ]
+            theirs = [(i.name, i.size, i.mode, i.uid, i.gid, i.uname, i.gname, i.mtime, i.linkname) for i in archive]
+        ours = [(m.path, m.size, m.mode, m.uid, m.gid, m.uname, m.gname, m.mtime, m.linkname) for m in package.members]
         assert ours == theirs, path
 
 
@@ -159,5 +154,5 @@ def test_every_published_installed_database_reads() -> None:
 def test_the_script_archives_beside_them_read() -> None:
     for path in files("installed-db/*/scripts.tar"):
         with path.open("rb") as file:
-            names = [m.name for m, _ in TarReader(iter(lambda: file.read(4096), b""), where=path)]  # noqa: B023
+            names = [m.name for m, _ in TarReader(iter(lambda: file.read(4096), b""), where=path)]
         assert names

@@ -56,10 +56,11 @@ def packed(index: bytes) -> bytes:
         (packed(RECORDS[:-1]), "ends inside a record, line 11"),
         (packed(b"C:x\nP\n\n"), "line 2"),
         (packed(b"C:x\nC:y\n\n"), "line 2"),
+        (packed(b"C:x\nP:a\n\n"), "line 3 ends a record without name or version"),
         (make.gz(SIGN) * 40, "more than 32"),
         (packed(RECORDS) + b"junk", "bytes after"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_what_is_no_index_is_refused(tmp_path: Path, content: bytes, text: str) -> None:
     with pytest.raises(FormatError, match=text):

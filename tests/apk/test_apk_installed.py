@@ -142,8 +142,7 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
 def test_a_full_build_environment_is_read_at_once() -> None:
     """300 packages, 3 MB: every build reads one, while its user waits."""
     files = b"".join(
-        b"F:usr/lib/%04d\nR:name-of-a-file.so\na:0:0:755\nZ:Q1aaaaaaaaaaaaaaaaaaaaaaaaaaa=\n" % n
-        for n in range(140)
+        b"F:usr/lib/%04d\nR:name-of-a-file.so\na:0:0:755\nZ:Q1aaaaaaaaaaaaaaaaaaaaaaaaaaa=\n" % n for n in range(140)
     )
     head = b"C:Q1abc=\nP:package-%d\nV:1.2.3-r4\nA:x86_64\nS:100\nI:200\nT:text\nD:a b c d e f g\n"
     data = b"".join(head % n + files.replace(b"usr/lib", b"usr/lib%d" % n) + b"\n" for n in range(300))

@@ -87,14 +87,10 @@ def test_pax_records_win_over_the_header() -> None:
 
 def test_gnu_long_names_and_links() -> None:
     def long(flag: bytes, text: bytes) -> bytes:
-        return make.header("././@LongLink", size=len(text) + 1, flag=flag, magic=make.GNU) + make.padded(
-            text + b"\0"
-        )
+        return make.header("././@LongLink", size=len(text) + 1, flag=flag, magic=make.GNU) + make.padded(text + b"\0")
 
     name, target = b"n" * 150, b"t" * 150
-    archive = (
-        long(b"K", target) + long(b"L", name) + make.header("n", flag=b"2", linkname="t", magic=make.GNU)
-    )
+    archive = long(b"K", target) + long(b"L", name) + make.header("n", flag=b"2", linkname="t", magic=make.GNU)
     member = one(archive)
     assert (member.name, member.linkname) == (name.decode(), target.decode())
 
@@ -175,6 +171,10 @@ REFUSED = {
     "pax sha1": (make.pax({"APK-TOOLS.checksum.SHA1": "00"}) + make.header("a"), "SHA-1"),
     "two pax headers": (make.pax({"a": "1"}) * 2 + make.header("a"), "not supported"),
     "pax header too long": (make.header("x", flag=b"x", size=1 << 30), "extended header of"),
+    "too many pax records": (
+        make.pax({str(n): "" for n in range(2000)}) + make.header("a"),
+        "more than 1024 pax records",
+    ),
     "pax header alone": (make.pax({"a": "1"}), "between an extended header"),
     "pax header before the end": (make.pax({"a": "1"}) + bytes(1024), "between an extended header"),
     "cut in a header": (make.header("a")[:500], "inside a header"),

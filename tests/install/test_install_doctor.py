@@ -117,6 +117,16 @@ def test_stale_and_missing_copies_are_named(home: Path, look: Look) -> None:
     assert statuses(look("enabled") + look("hooks")) == ["ok", "ok"]
 
 
+def test_system_copies_that_others_cannot_read(home: Path, look: Look, tmp_path: Path) -> None:
+    """Else root's restrictive umask would switch the hooks off for everybody but root, without a word."""
+    assert main(["disable"]) == 0
+    assert main(["enable", "--system"]) == 0
+    (tmp_path / "etc/abuild-buildinfo/capture.sh").chmod(0o600)
+    closed = [text for status, text in look("hooks") if status == "fail"]
+    assert closed
+    assert all(": chmod a+rX /" in text for text in closed)
+
+
 def test_a_python_that_is_gone_or_of_another_version(
     home: Path, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

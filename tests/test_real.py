@@ -1,0 +1,290 @@
+"""The hooks on the real abuild: every mode leaves a record, and the packages are what they would be without."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from building import APKBUILD, COMMIT_TIME, FILES, Builder, git
+
+from buildinfo.apk.v2 import read_package
+from buildinfo.document import read
+
+pytestmark = pytest.mark.real
+
+Make = Callable[..., Builder]
+
+PACKAGES = ["x86_64/hello-1.2-r3.apk", "x86_64/hello-doc-1.2-r3.apk"]
+
+
+def abuild(
+    builder: Builder, folder: Path, *words: str, check: bool = True, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    options = ["-F"] if builder.uid is None and os.geteuid() == 0 else []
+    return builder.run("abuild", *options, "-d", *words, cwd=folder, check=check, **environment)
+
+
+def outputs(builder: Builder, name: str = "hello-1.2-r3.x86_64") -> list[str]:
+    return [output["path"] for output in read(builder.record_file(name)).model_dump()["outputs"]]
+
+
+def verified(builder: Builder) -> None:
+    """Everybody who installs a package sees it verified by apk itself."""
+    for package in builder.packages():
+        subprocess.run(["apk", "verify", package], check=True, capture_output=True)
+
+
+def without_hooks(builder: Builder) -> None:
+    lines = builder.config.read_text().splitlines(keepends=True)
+    builder.config.write_text("".join(line for line in lines if "# abuild-buildinfo" not in line))
+
+
+def test_a_plain_build_leaves_a_record(real: Make) -> None:
+    builder = real()
+    done = abuild(builder, builder.aport())
+    assert outputs(builder) == PACKAGES
+    assert builder.captures() == []
+    assert "abuild-buildinfo" not in done.stderr
+    assert builder.record()["epoch"] == {"value": COMMIT_TIME, "rule": "commit"}
+    verified(builder)
+
+
+def test_root_with_force_leaves_a_record(real: Make) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    builder = real(root=True)
+    abuild(builder, builder.aport())
+    assert outputs(builder) == PACKAGES
+    assert "-F" in builder.record()["conditions"]["flags"]
+    verified(builder)
+
+
+@pytest.mark.parametrize("option", ["-K", "-v", "-q", "-k", "-c"])
+def test_options_of_abuild_change_nothing(real: Make, option: str) -> None:
+    builder = real()
+    abuild(builder, builder.aport(), option)
+    assert outputs(builder) == PACKAGES
+    verified(builder)
+
+
+def test_packing_alone_leaves_a_capture_to_finalize_by_hand(real: Make) -> None:
+    builder = real()
+    folder = builder.aport()
+    abuild(builder, folder, "fetch", "unpack", "prepare", "build", "rootpkg")
+    assert not builder.record_file().exists()
+    [capture] = builder.captures()
+    abuild(builder, folder, "index")
+    done = builder.run(builder.python, "-I", "-m", "buildinfo", "finalize", cwd=folder)
+    assert str(builder.record_file()) in done.stdout
+    assert outputs(builder) == PACKAGES
+    assert not capture.exists()
+
+
+def test_an_index_without_a_build_is_the_same_twice(real: Make) -> None:
+    builder = real()
+    folder = builder.aport()
+    abuild(builder, folder)
+    index = builder.repodest / "main/x86_64/APKINDEX.tar.gz"
+    made = []
+    for _ in range(2):
+        index.unlink()
+        abuild(builder, folder, "index")
+        made.append(index.read_bytes())
+        subprocess.run(["sleep", "1.1"], check=True)
+    assert made[0] == made[1]
+
+
+def test_cleaning_packages_away_still_works(real: Make) -> None:
+    builder = real()
+    folder = builder.aport()
+    other = builder.aport(APKBUILD.replace("pkgname=hello", "pkgname=other"), FILES, name="other")
+    abuild(builder, folder)
+    abuild(builder, other)
+    abuild(builder, folder, "cleanpkg")
+    assert [path.name for path in builder.packages()] == ["other-1.2-r3.apk", "other-doc-1.2-r3.apk"]
+
+
+def test_packages_for_another_architecture_are_recorded_there(real: Make) -> None:
+    builder = real()
+    abuild(builder, builder.aport(), CHOST="aarch64")
+    assert outputs(builder, "hello-1.2-r3.aarch64") == [path.replace("x86_64", "aarch64") for path in PACKAGES]
+    record = builder.record("hello-1.2-r3.aarch64")
+    assert record["conditions"]["chost"] == "aarch64-alpine-linux-musl"
+
+
+def test_packages_in_several_folders_have_one_record(real: Make) -> None:
+    builder = real()
+    text = APKBUILD.replace('arch="noarch"', 'arch="all"').replace('"$pkgname-doc"', '"$pkgname-doc:doc:aarch64"')
+    abuild(builder, builder.aport(text.replace("!check", "!check !tracedeps !archcheck")), CTARGET="aarch64")
+    assert outputs(builder) == ["aarch64/hello-doc-1.2-r3.apk", "x86_64/hello-1.2-r3.apk"]
+    assert not list((builder.repodest / "main/aarch64").glob("*.toml"))
+
+
+def test_the_v3_index_is_made_too(real: Make) -> None:
+    builder = real()
+    builder.config.write_text(builder.config.read_text() + "ABUILD_V3_INDEX=1\n")
+    done = abuild(builder, builder.aport(), check=False)
+    if "mkndx" in done.stderr and "not" in done.stderr and not (builder.repodest / "main/x86_64/Packages.adb").exists():
+        pytest.skip("needs an abuild that makes v3 indices")
+    assert outputs(builder) == PACKAGES
+    assert (builder.repodest / "main/x86_64/Packages.adb").exists()
+
+
+def test_several_builds_at_once_have_a_record_each(real: Make) -> None:
+    builder = real()
+    names = ["one", "two", "three"]
+    folders = [builder.aport(APKBUILD.replace("pkgname=hello", f"pkgname={name}"), FILES, name=name) for name in names]
+    environment = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(builder.home),
+        "REPODEST": str(builder.repodest),
+    }
+    running = [
+        subprocess.Popen(["abuild", "-d"], cwd=folder, env=environment, user=builder.uid, stderr=subprocess.PIPE)
+        for folder in folders
+    ]
+    for process in running:
+        _, said = process.communicate()
+        assert process.returncode == 0 or b"index" in said, said
+    for name in names:
+        assert outputs(builder, f"{name}-1.2-r3.x86_64") == [
+            f"x86_64/{name}-1.2-r3.apk",
+            f"x86_64/{name}-doc-1.2-r3.apk",
+        ]
+
+
+@pytest.mark.parametrize("caller", ["APK", "FAKEROOT", "ABUILD_LOG_CMD", "all"])
+def test_callers_that_export_their_own_programs_keep_them(real: Make, caller: str) -> None:
+    builder = real()
+    log = builder.home / "farm.log"
+    logger = builder.home / "logger"
+    logger.write_text(f'#!/bin/sh\necho "$@" >>{log}\n')
+    logger.chmod(0o755)
+    values = {"APK": "apk --no-network", "FAKEROOT": "fakeroot", "ABUILD_LOG_CMD": f"{logger} farm7"}
+    chosen = values if caller == "all" else {caller: values[caller]}
+    folder = builder.aport(APKBUILD.replace("build() {", 'build() {\n\tenv >"$startdir"/../seen'))
+    (folder.parent / "seen").write_text("")
+    builder.own()
+    (folder.parent / "seen").chmod(0o666)
+    done = abuild(builder, folder, **chosen)
+    assert outputs(builder) == PACKAGES, done.stderr
+    seen = (folder.parent / "seen").read_text().splitlines()
+    for name, value in chosen.items():
+        assert f"{name}={value}" in seen
+    if "ABUILD_LOG_CMD" in chosen:
+        assert log.read_text() == "farm7 building main/hello-1.2-r3\n"
+
+
+def test_a_failing_build_tells_the_callers_logger_and_keeps_the_capture(real: Make) -> None:
+    builder = real()
+    log = builder.home / "farm.log"
+    logger = builder.home / "logger"
+    logger.write_text(f'#!/bin/sh\necho "$@" >>{log}\n')
+    logger.chmod(0o755)
+    folder = builder.aport(APKBUILD.replace("cp hello.sh hello", "false"))
+    done = abuild(builder, folder, check=False, ABUILD_LOG_CMD=str(logger))
+    assert done.returncode != 0
+    assert log.read_text().splitlines() == ["building main/hello-1.2-r3", "ERROR: hello: build failed"]
+    [capture] = builder.captures()
+    assert (capture / "errors").read_text() == "ERROR: hello: build failed\n"
+    assert not (capture / "complete").exists()
+
+
+def test_build_sees_nothing_of_the_hooks_but_two_variables(real: Make) -> None:
+    seen = {}
+    for hooks in (True, False):
+        builder = real("home")
+        folder = builder.aport(APKBUILD.replace("build() {", 'build() {\n\tenv >"$srcdir"/../../seen'))
+        (folder.parent / "seen").write_text("")
+        builder.own()
+        if not hooks:
+            without_hooks(builder)
+        abuild(builder, folder, MARK="x")
+        seen[hooks] = set((folder.parent / "seen").read_text().splitlines())
+        shutil.rmtree(builder.home)
+    changed = {line.partition("=")[0] for line in seen[True] ^ seen[False]}
+    assert changed <= {"SOURCE_DATE_EPOCH", "ABUILD_LAST_COMMIT"}
+
+
+def test_packages_are_byte_for_byte_those_of_a_build_without_hooks(real: Make) -> None:
+    made = {}
+    for hooks in (True, False):
+        builder = real("home")
+        folder = builder.aport()
+        if not hooks:
+            without_hooks(builder)
+        abuild(builder, folder)
+        made[hooks] = {path.name: path.read_bytes() for path in builder.packages()}
+        shutil.rmtree(builder.home)
+    assert made[True] == made[False]
+
+
+def test_two_builds_of_one_commit_give_one_record(real: Make) -> None:
+    first, second = real("alice"), real("bob")
+    abuild(first, first.aport())
+    folder = second.aport()
+    os.utime(folder / "APKBUILD", (1, 1))
+    second.repodest = second.home / "somewhere" / "else"
+    abuild(second, folder, REPODEST=str(second.repodest), TZ="")
+    assert first.record_file().read_bytes() == second.record_file().read_bytes()
+
+
+def test_a_dirty_tree_keeps_the_time_of_its_commit(real: Make) -> None:
+    builder = real()
+    folder = builder.aport()
+    (folder / "untracked").write_text("x")
+    builder.own()
+    abuild(builder, folder)
+    package = read_package(builder.repodest / "main" / PACKAGES[0])
+    assert package.pkginfo.builddate == COMMIT_TIME
+    assert package.pkginfo.commit == git(builder.aports, "rev-parse", "HEAD").strip() + "-dirty"
+
+
+def test_a_repository_of_another_user_is_asked_again(real: Make) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to build in a folder of another user")
+    builder = real(root=True)
+    folder = builder.aport()
+    subprocess.run(["chown", "-R", "daemon", builder.aports], check=True)
+    abuild(builder, folder)
+    assert builder.record()["epoch"] == {"value": COMMIT_TIME, "rule": "commit"}
+    assert read_package(builder.repodest / "main" / PACKAGES[0]).pkginfo.commit == builder.record()["source"]["commit"]
+
+
+@pytest.mark.parametrize(
+    "program", ["abuild-sign --help", "abuild -V", "abump -h", "apkgrel -h", "newapkbuild -h", "checkapk -h"]
+)
+def test_other_programs_see_nothing(real: Make, program: str) -> None:
+    builder = real()
+    folder = builder.aport()
+    with_hooks = builder.run(*program.split(), cwd=folder, check=False)
+    without_hooks(builder)
+    without = builder.run(*program.split(), cwd=folder, check=False)
+    assert (with_hooks.returncode, with_hooks.stdout, with_hooks.stderr) == (
+        without.returncode,
+        without.stdout,
+        without.stderr,
+    )
+    assert builder.captures() == []
+
+
+def test_the_stand_in_captures_what_the_real_abuild_does(real: Make, tmp_path: Path) -> None:
+    """Tests that pass with the stand-in say something of the real one: same files, same variables in each."""
+    one, other = real(), Builder(tmp_path / "home")
+    shapes = []
+    for builder, build in ((one, abuild), (other, Builder.build)):
+        build(builder, builder.aport(), BUILDINFO_FINALIZE="0")
+        [capture] = builder.captures()
+        files = {path.relative_to(capture).as_posix() for path in capture.rglob("*") if path.is_file()}
+        names = {
+            file: {part.partition(b"=")[0] for part in (capture / file).read_bytes().split(b"\0")}
+            for file in ("recipe", "repository", "paths", "local")
+        }
+        shapes.append((files, names))
+    assert shapes[0][0] == shapes[1][0]
+    for file, names in shapes[1][1].items():
+        assert names <= shapes[0][1][file] | {b"SRCDEST"}, file
