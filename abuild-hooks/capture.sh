@@ -343,6 +343,8 @@ _buildinfo_requested() {
 
 # With what and how: all of it outside fakeroot, while the build dependencies are installed.
 _buildinfo_world() {
+	_buildinfo_find_tools & # asking a dozen programs takes longer than all the rest
+	_buildinfo_tools_child=$!
 	_buildinfo_remotes= # of the recipe's sources, the names that abuild gives the fetched files
 	for _buildinfo_file in $source; do
 		_buildinfo_is_remote "$_buildinfo_file" || continue
@@ -357,7 +359,7 @@ _buildinfo_world() {
 	if [ -n "${CBUILDROOT:-}" ]; then
 		_buildinfo_database "$CBUILDROOT" sysroot || return
 	fi
-	_buildinfo_find_tools || return
+	wait "$_buildinfo_tools_child" || return
 	_buildinfo_conditions
 }
 

@@ -8,7 +8,9 @@ another program can compute them, and so that keys a reader does not know are co
 from __future__ import annotations
 
 import hashlib
+import json
 import tomllib
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,11 +72,24 @@ def dumps(record: BuildInfo) -> bytes:
 
 
 def to_document(record: BuildInfo) -> Document:
-    """The record as plain tables, as a TOML or JSON reader sees it."""
-    document = record.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    if record.environment:
-        document["environment"] = dict(sorted(document["environment"].items()))
+    """The record as plain tables, as a TOML or JSON reader sees it: no defaults, mappings sorted."""
+    document: Document = _plain(record)
     return document
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        entries = ((entry, getattr(value, entry.name)) for entry in fields(value))
+        return {entry.name: _plain(held) for entry, held in entries if held != _default(entry)}
+    if isinstance(value, dict):
+        return {key: _plain(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_plain(element) for element in value]
+    return value
+
+
+def _default(entry: Field[Any]) -> Any:
+    return entry.default if entry.default_factory is MISSING else entry.default_factory()
 
 
 def parse(data: bytes, where: object) -> Document:
@@ -97,7 +112,7 @@ def load(document: Document, where: object) -> BuildInfo:
     Raises:
         RecordError: it does not fit; the message names the field.
     """
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
     from buildinfo.model import FORMAT, BuildInfo
 
@@ -105,7 +120,10 @@ def load(document: Document, where: object) -> BuildInfo:
     if isinstance(found, int) and found > FORMAT:
         raise RecordError(f"format {found} is newer than this program reads ({FORMAT})", where=where, mend="update it")
     try:
-        record = BuildInfo.model_validate(document)
+        # Through JSON, since strict types and tables go together only there.
+        record = TypeAdapter(BuildInfo).validate_json(json.dumps(document))
+    except TypeError as error:
+        raise RecordError(f"a date or time stands where none belongs: {error}", where=where) from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(step) for step in first["loc"]) or "document"

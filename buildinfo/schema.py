@@ -18,11 +18,13 @@ def render(name: str) -> str:
     """
     if name not in SCHEMAS:
         raise UsageError(f"no schema is named {name}", mend=f"there are: {', '.join(SCHEMAS)}")
+    from pydantic import TypeAdapter
+
     from buildinfo.model import BuildInfo
 
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:abuild-buildinfo:{name}:1",
-        **BuildInfo.model_json_schema(),
+        **TypeAdapter(BuildInfo).json_schema(),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,106 @@
+"""What the hooks cost: abuild with them minus without, side by side in one run.
+
+    python bench/hooks.py [--runs 20] [--rootbld REPOSITORY]
+
+Prints the medians of alternating runs, their difference and the bound. Needs the real abuild on PATH; run as
+root it builds as an unprivileged user. The aports are made here: `one` (a shell script, one package) and `four`
+(the same with three subpackages), both noarch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pwd
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from building import APKBUILD, Builder
+
+SUBPACKAGES = ("doc", "extra", "more")
+
+
+def apkbuild(name: str, subpackages: tuple[str, ...]) -> str:
+    """An APKBUILD with a split function for each subpackage."""
+    head, _, _ = APKBUILD.partition("doc() {")
+    head = head.replace("pkgname=hello", f"pkgname={name}")
+    words = " ".join(f"{name}-{part}:_{part}" for part in subpackages)
+    head = head.replace('subpackages="$pkgname-doc"', f'subpackages="{words}"')
+    return head + "".join(
+        f'_{part}() {{\n\tinstall -Dm644 "$srcdir"/hello.txt "$subpkgdir"/usr/share/{part}/hello.txt\n}}\n\n'
+        for part in subpackages
+    )
+
+
+def elapsed(builder: Builder, folder: Path) -> float:
+    """Milliseconds of one forced build."""
+    start = time.perf_counter()
+    builder.run("abuild", "-d", "-f", cwd=folder)
+    return (time.perf_counter() - start) * 1000
+
+
+def compare(builder: Builder, folder: Path, runs: int) -> tuple[float, float]:
+    """Medians in milliseconds with and without hooks, in alternating runs."""
+    enabled = builder.config.read_text()
+    disabled = "".join(line for line in enabled.splitlines(True) if "# abuild-buildinfo" not in line)
+    times: dict[bool, list[float]] = {True: [], False: []}
+    for turn in range(runs + 1):
+        for hooks in (True, False) if turn % 2 else (False, True):
+            builder.config.write_text(enabled if hooks else disabled)
+            taken = elapsed(builder, folder)
+            if turn:  # the first warms up
+                times[hooks].append(taken)
+    builder.config.write_text(enabled)
+    return statistics.median(times[True]), statistics.median(times[False])
+
+
+def row(what: str, mine: float, other: float, bound: float, unit: str = "ms") -> None:
+    """One line: both sides, difference, ratio, bound."""
+    difference = mine - other
+    verdict = "reached" if difference <= bound else "MISSED"
+    print(
+        f"{what:<44} with {mine:8.1f}  without {other:8.1f}  difference {difference:7.1f} {unit}"
+        f"  ratio {mine / other:5.2f}  bound {bound:g}  {verdict}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=20)
+    args = parser.parse_args()
+    if shutil.which("abuild") is None:
+        sys.exit("bench/hooks.py: needs the real abuild on PATH")
+    home = Path(tempfile.mkdtemp(prefix="buildinfo-bench.", dir="/var/tmp"))
+    home.chmod(0o755)
+    key = home / "bench.rsa"
+    trusted = Path("/etc/apk/keys/bench.rsa.pub")
+    try:
+        subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
+        subprocess.run(["openssl", "rsa", "-in", key, "-pubout", "-out", f"{key}.pub"], check=True, capture_output=True)
+        key.chmod(0o644)
+        shutil.copy(f"{key}.pub", trusted)
+        builder = Builder(home / "home", uid=pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None)
+        builder.config.write_text(f'PACKAGER_PRIVKEY="{key}"\n' + builder.config.read_text())
+        one = builder.aport(apkbuild("one", ()), name="one")
+        four = builder.aport(apkbuild("four", SUBPACKAGES), name="four")
+        first = compare(builder, one, args.runs)
+        row("aport `one`, 1 package", *first, 350)
+        fourth = compare(builder, four, args.runs)
+        row("aport `four`, 4 packages", *fourth, 350 + 3 * 70)
+        further = ((fourth[0] - fourth[1]) - (first[0] - first[1])) / 3
+        print(f"{'each further package':<44} {further:.1f} ms  bound 70  {'reached' if further <= 70 else 'MISSED'}")
+        share = (first[0] - first[1]) / 60_000 * 100
+        print(f"{'of a build that takes 60 s':<44} {share:.2f} %  bound 3  {'reached' if share <= 3 else 'MISSED'}")
+    finally:
+        trusted.unlink(missing_ok=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
