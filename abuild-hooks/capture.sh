@@ -59,7 +59,7 @@ pnpm pip3 patch swig protoc ccache sccache distcc tar pigz gzip xz zstd apk abui
 '
 
 # Those that answer at once, and how to ask them.
-_buildinfo_banners='cc clang ld as make tar pigz apk python3 cmake samu ninja'
+_buildinfo_banners='cc clang ld as make tar pigz apk python3 samu ninja'
 
 _buildinfo_body() {
 	IFS=' 	
@@ -82,9 +82,6 @@ _buildinfo_body() {
 # --- the events ----------------------------------------------------------------------------------------------
 
 _buildinfo_body_building() {
-	if [ -d "$_buildinfo_capture" ]; then # left behind by another process that had our number
-		command mv "$_buildinfo_capture" "$_buildinfo_capture.$(date +%s)" || return
-	fi
 	_buildinfo_open || return
 	case $3 in
 	chroot*) echo rootbld >"$_buildinfo_capture/sandbox" || return ;;
@@ -103,7 +100,6 @@ _buildinfo_body_packing() {
 
 _buildinfo_body_packed() {
 	( cd "$pkgbasedir" && command find . ! -path './.control.*' -print0 ) >"$_buildinfo_capture/tree" || return
-	command mkdir -p "$_buildinfo_capture/pkginfo" || return
 	for _buildinfo_file in "$pkgbasedir"/.control.*/.PKGINFO; do
 		_buildinfo_name=${_buildinfo_file%/.PKGINFO}
 		command cp "$_buildinfo_file" "$_buildinfo_capture/pkginfo/${_buildinfo_name##*/.control.}" || return
@@ -113,13 +109,11 @@ _buildinfo_body_packed() {
 
 # Root with -F: once for each package, just before its signature is made.
 _buildinfo_body_package() {
-	[ -d "$_buildinfo_capture" ] || _buildinfo_open || return
+	[ -e "$_buildinfo_capture/format" ] || _buildinfo_open || return
 	[ -e "$_buildinfo_capture/recipe" ] || _buildinfo_recipe || return
-	[ -e "$_buildinfo_capture/conditions" ] || _buildinfo_world || return
+	[ -e "$_buildinfo_capture/world" ] || _buildinfo_world || return
 	( cd "$pkgbasedir" && command find "./$subpkgname" -print0 ) >>"$_buildinfo_capture/tree" || return
-	command mkdir -p "$_buildinfo_capture/pkginfo" &&
-		command cp .PKGINFO "$_buildinfo_capture/pkginfo/$subpkgname" &&
-		_buildinfo_seal
+	command cp .PKGINFO "$_buildinfo_capture/pkginfo/$subpkgname" && _buildinfo_seal
 }
 
 _buildinfo_body_chroot() {
@@ -145,12 +139,16 @@ _buildinfo_body_chroot() {
 
 _buildinfo_body_merge() {
 	for _buildinfo_inner in "$BUILD_ROOT"/tmp/.abuild-buildinfo/*; do
+		[ ! -s "$_buildinfo_inner/log" ] || command cat "$_buildinfo_inner/log" >&2
+		if [ -e "$_buildinfo_inner/told" ]; then # a step failed in there, and the user knows
+			: >"$_buildinfo_capture/told"
+			return
+		fi
 		if [ ! -e "$_buildinfo_inner/complete" ]; then
 			echo "the chroot left no complete capture: its abuild did not load the hooks" >&2
 			return 1
 		fi
 		command mv "$_buildinfo_inner/complete" "$_buildinfo_inner/inner" || return
-		[ ! -s "$_buildinfo_inner/log" ] || command cat "$_buildinfo_inner/log" >&2
 		command rm -f "$_buildinfo_inner/log"
 		command cp -R "$_buildinfo_inner/." "$_buildinfo_capture/" || return
 		_buildinfo_local && _buildinfo_requested && _buildinfo_seal
@@ -173,7 +171,6 @@ _buildinfo_body_newest() {
 # --- the parts -----------------------------------------------------------------------------------------------
 
 _buildinfo_open() {
-	command mkdir -p "$_buildinfo_capture" && exec 2>>"$_buildinfo_capture/log" || return
 	printf 'abuild-buildinfo capture %s\nhooks %s\n' "$_buildinfo_format" "$_buildinfo_hooks" \
 		>"$_buildinfo_capture/format"
 }
@@ -193,8 +190,9 @@ _buildinfo_recipe() {
 	command cp "$APKBUILD" "$_buildinfo_capture/APKBUILD" || return
 	_buildinfo_repository >"$_buildinfo_capture/repository" || return
 	_buildinfo_choose_epoch || return
-	# shellcheck disable=SC2046 # names with a blank are not among them
-	( _buildinfo_hash "$startdir" inputs $(_buildinfo_local_files) ) || return
+	_buildinfo_list_files
+	# shellcheck disable=SC2086 # names with a blank are not among them
+	( _buildinfo_hash "$startdir" inputs $_buildinfo_files ) || return
 	_buildinfo_local || return
 	# Last: its presence says that all of the above is there.
 	_buildinfo_values pkgname pkgver pkgrel pkgdesc url arch license options source subpackages allpackages depends \
@@ -281,23 +279,29 @@ _buildinfo_choose_epoch() {
 	echo "$_buildinfo_epoch $_buildinfo_commit$_buildinfo_dirty" >&3
 }
 
-# The names below startdir of the recipe, local sources, install scripts and triggers, and of what else is tracked.
-_buildinfo_local_files() {
-	{
-		printf '%s\n' "${APKBUILD##*/}"
-		for _buildinfo_file in $source; do
-			_buildinfo_is_remote "$_buildinfo_file" || printf '%s\n' "$_buildinfo_file"
-		done
-		for _buildinfo_file in $install $triggers; do
-			printf '%s\n' "${_buildinfo_file%%=*}"
-		done
-		[ ! -e "$_buildinfo_capture/tracked" ] || command cat "$_buildinfo_capture/tracked"
-	} | LC_ALL=C command sort -u | while read -r _buildinfo_file; do
-		case $_buildinfo_file in
-		*[!A-Za-z0-9_./,:@%=~+-]*) echo "not recorded, its name is unusual: $_buildinfo_file" >&2 ;;
-		*) [ ! -f "$startdir/$_buildinfo_file" ] || printf '%s\n' "$_buildinfo_file" ;;
-		esac
+# Set _buildinfo_files: the names below startdir of the recipe, local sources, install scripts and triggers, and of
+# what else git tracks there.
+_buildinfo_list_files() {
+	_buildinfo_files=
+	_buildinfo_list_file "${APKBUILD##*/}"
+	for _buildinfo_file in $source $install $triggers; do
+		_buildinfo_is_remote "$_buildinfo_file" || _buildinfo_list_file "${_buildinfo_file%%=*}"
 	done
+	if [ -e "$_buildinfo_capture/tracked" ]; then
+		while IFS= read -r _buildinfo_file; do
+			_buildinfo_list_file "$_buildinfo_file"
+		done <"$_buildinfo_capture/tracked"
+	fi
+}
+
+_buildinfo_list_file() {
+	case " $_buildinfo_files " in
+	*" $1 "*) return ;;
+	esac
+	case $1 in
+	*[!A-Za-z0-9_./,:@%=~+-]*) echo "not recorded, its name is unusual: $1" >&2 ;;
+	*) [ ! -f "$startdir/$1" ] || _buildinfo_files="$_buildinfo_files $1" ;;
+	esac
 }
 
 _buildinfo_is_remote() {
@@ -359,15 +363,18 @@ _buildinfo_world() {
 	if [ -n "${CBUILDROOT:-}" ]; then
 		_buildinfo_database "$CBUILDROOT" sysroot || return
 	fi
-	wait "$_buildinfo_tools_child" || return
-	_buildinfo_conditions
+	_buildinfo_conditions || return
+	wait "$_buildinfo_tools_child" && : >"$_buildinfo_capture/world"
 }
 
 _buildinfo_environment() {
-	_buildinfo_exported=" $(export -p | command sed -n -e 's/^declare -x/export/' -e 's/^export \([A-Za-z_][A-Za-z0-9_]*\).*/\1/p' | command tr '\n' ' ') "
+	_buildinfo_exported="
+$(export -p)"
 	for _buildinfo_name in $_buildinfo_whitelist ${BUILDINFO_ENVIRONMENT:-}; do
 		case $_buildinfo_exported in
-		*" $_buildinfo_name "*) ;;
+		*"
+export $_buildinfo_name="* | *"
+declare -x $_buildinfo_name="*) ;;
 		*) continue ;;
 		esac
 		eval "_buildinfo_value=\${$_buildinfo_name-}"
@@ -413,14 +420,28 @@ _buildinfo_find_tools() {
 	for _buildinfo_name in $_buildinfo_tools ${BUILDINFO_TOOLS:-}; do
 		unset -f "$_buildinfo_name" 2>/dev/null
 		command -v "$_buildinfo_name"
-	done >"$_buildinfo_capture/tools" # one path a line
-	if [ ! -s "$_buildinfo_capture/tools" ]; then
-		return 0
+	done >"$_buildinfo_capture/tools"
+	_buildinfo_ask_tools &
+	_buildinfo_child=$!
+	set --
+	while read -r _buildinfo_file; do
+		case $_buildinfo_file in
+		/*) set -- "$@" "$_buildinfo_file" ;;
+		esac
+	done <"$_buildinfo_capture/tools"
+	if command -v cc >/dev/null; then # the compiler proper behind the C driver
+		_buildinfo_file=$(command cc -print-prog-name=cc1 2>/dev/null)
+		case $_buildinfo_file in
+		/*) set -- "$@" "$_buildinfo_file" ;;
+		esac
 	fi
-	# The compiler proper behind the C driver.
-	if command -v cc >/dev/null; then
-		command cc -print-prog-name=cc1 >"$_buildinfo_capture/cc1" 2>/dev/null
-	fi
+	printf '%s\n' "$@" >"$_buildinfo_capture/tools" &&
+		command realpath "$@" >"$_buildinfo_capture/tools.real" &&
+		command stat -L -c '%s %Y %n' -- "$@" >"$_buildinfo_capture/tools.stat" &&
+		wait "$_buildinfo_child"
+}
+
+_buildinfo_ask_tools() {
 	for _buildinfo_name in $_buildinfo_banners; do
 		if command -v "$_buildinfo_name" >/dev/null; then
 			printf '%s\0' "$_buildinfo_name"
@@ -428,20 +449,19 @@ _buildinfo_find_tools() {
 			printf '\0'
 		fi
 	done >"$_buildinfo_capture/banners"
-	set --
-	while read -r _buildinfo_file; do
-		case $_buildinfo_file in
-		/*) set -- "$@" "$_buildinfo_file" ;;
-		esac
-	done <"$_buildinfo_capture/tools"
-	if [ -s "$_buildinfo_capture/cc1" ]; then
-		read -r _buildinfo_file <"$_buildinfo_capture/cc1"
-		case $_buildinfo_file in
-		/*) set -- "$@" "$_buildinfo_file" ;;
-		esac
-	fi
-	command realpath "$@" >"$_buildinfo_capture/tools.real" &&
-		command stat -L -c '%s %Y %n' -- "$@" >"$_buildinfo_capture/tools.stat"
+}
+
+# Print a folder and a file in it, if there is one at any depth. Empty folders, as Alpine has them, cost nothing.
+_buildinfo_holds() {
+	_buildinfo_value=
+	for _buildinfo_line in "$1"/*; do
+		if [ ! -d "$_buildinfo_line" ]; then
+			[ ! -e "$_buildinfo_line" ] || printf '%s\n' "$_buildinfo_line"
+			return
+		fi
+		_buildinfo_value=folders
+	done
+	[ -z "$_buildinfo_value" ] || command find "$1" ! -type d | command head -n 1
 }
 
 _buildinfo_conditions() {
@@ -458,7 +478,7 @@ _buildinfo_conditions() {
 	fi
 	_buildinfo_gzip=$(command -v pigz || echo gzip)
 	for _buildinfo_file in /usr/local/bin /usr/local/sbin /usr/local/include /usr/local/lib; do
-		[ ! -d "$_buildinfo_file" ] || command find "$_buildinfo_file" ! -type d | command head -n 3
+		_buildinfo_holds "$_buildinfo_file"
 	done >"$_buildinfo_capture/usrlocal"
 	if [ "${BUILDINFO_OBSERVE:-}" = 1 ]; then
 		{
@@ -477,7 +497,7 @@ _buildinfo_conditions() {
 _buildinfo_seal() {
 	(
 		cd "$_buildinfo_capture" || exit
-		if [ ! -e conditions ]; then
+		if [ ! -e world ]; then
 			echo "not complete: an earlier step failed" >&2
 			exit 1
 		fi

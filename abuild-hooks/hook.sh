@@ -15,12 +15,15 @@ fi
 # Set _buildinfo_capture, the folder of the build that process $1 leads, and _buildinfo_log_file, where the
 # bodies write what they have to say. Inside rootbld the folder is one that the outside can read afterwards.
 _buildinfo_locate() {
+	_buildinfo_leader=$1
 	if [ -e /.abuild-buildinfo/inside ]; then
 		_buildinfo_capture=/tmp/.abuild-buildinfo
 	elif [ -n "${BUILDINFO_CAPTURES:-}" ]; then
 		_buildinfo_capture=$BUILDINFO_CAPTURES
+	elif [ -n "${XDG_STATE_HOME:-${HOME:-}}" ]; then
+		_buildinfo_capture=${XDG_STATE_HOME:-$HOME/.local/state}/abuild-buildinfo/captures
 	else
-		_buildinfo_capture=${XDG_STATE_HOME:-${HOME:-/nonexistent}/.local/state}/abuild-buildinfo/captures
+		_buildinfo_capture=/dev/null/HOME-is-not-set # where nobody, root neither, can make a folder
 	fi
 	_buildinfo_capture=$_buildinfo_capture/${pkgname:-}-${pkgver:-}-r${pkgrel:-}.${CARCH:-}.$1
 	_buildinfo_log_file=/dev/null
@@ -30,24 +33,78 @@ _buildinfo_locate() {
 }
 
 # Run the body of event $1 for the build that process $2 leads. What the body prints on descriptor 3 ends in
-# _buildinfo_said. Returns 0, except in strict mode, where a body that failed makes it 1.
+# _buildinfo_said. Returns 0, except in strict mode, where a body that failed makes it 1. After a step that
+# failed the others of that build are left out: half of the truth makes no record.
 _buildinfo_event() {
 	_buildinfo_said=
 	_buildinfo_status=0
 	[ -n "${pkgname:-}" ] || return 0
 	_buildinfo_locate "$2"
+	case $1 in
+	building | packing | package) # whichever comes first: abuild can be told to pack alone
+		if ! _buildinfo_make "$1" "$2"; then
+			_buildinfo_complain "no capture can be written to ${_buildinfo_capture%/*}: this build has no record, its packages are not affected" \
+				"make that a folder you can write to, or set BUILDINFO_CAPTURES to one; check with: abuild-buildinfo doctor"
+			return
+		fi
+		;;
+	esac
+	! _buildinfo_is_broken || return 0
 	_buildinfo_said=$(
 		exec 3>&1 >/dev/null 2>>"$_buildinfo_log_file" </dev/null
 		set +eux
+		unalias -a
 		. "$_buildinfo_dir/capture.sh" && _buildinfo_body "$@"
 	) || _buildinfo_status=$?
 	[ "$_buildinfo_status" -ne 0 ] || return 0
-	_buildinfo_complain "the $1 step failed with status $_buildinfo_status, the package is not affected but this build has no complete record"
+	case $1 in
+	newest) _buildinfo_loss="the time of the index is the clock's" ;;
+	*) _buildinfo_loss="this build has no record" ;;
+	esac
+	_buildinfo_complain "the $1 step failed with status $_buildinfo_status: $_buildinfo_loss, its packages are not affected"
 }
 
+# Make the folder of the capture.
+_buildinfo_make() {
+	case $_buildinfo_capture in
+	[!/]*) return 1 ;; # relative: the build changes its folder
+	esac
+	if [ "$1" = building ] && [ -d "$_buildinfo_capture" ]; then # left behind by another process that had our number
+		command mv "$_buildinfo_capture" "$_buildinfo_capture.$(command date +%s)" 2>/dev/null || return
+	fi
+	[ ! -d "$_buildinfo_capture" ] || return 0
+	( umask 077; command mkdir -p "$_buildinfo_capture/pkginfo" ) 2>/dev/null || return
+	_buildinfo_locate "$2"
+}
+
+# Is $1 one of the words behind it? ("$*" would depend on the APKBUILD's IFS.)
+_buildinfo_among() {
+	_buildinfo_wanted=$1
+	shift
+	for _buildinfo_word; do
+		[ "$_buildinfo_word" != "$_buildinfo_wanted" ] || return 0
+	done
+	return 1
+}
+
+# Has a step of this build failed? Processes of one build, and the two sides of rootbld, tell each other by a file.
+_buildinfo_is_broken() {
+	[ -n "${_buildinfo_told:-}" ] || [ -e "$_buildinfo_capture/told" ]
+}
+
+# Say once for each build what went wrong ($1) and what to do ($2). Returns 1 in strict mode.
 _buildinfo_complain() {
-	printf 'abuild-buildinfo: %s: %s (%s)\n' "${pkgname:-?}" "$1" \
-		"${2:-run: abuild-buildinfo doctor; its log: $_buildinfo_log_file}" >&2 || :
+	if ! _buildinfo_is_broken; then
+		_buildinfo_told=1
+		# The child of root -F that cannot leave a mark leaves the telling to its parent, which fails as well.
+		if ( : >"$_buildinfo_capture/told" ) 2>/dev/null || [ "$_buildinfo_leader" = $$ ] || [ "${BUILDINFO_STRICT:-}" = 1 ]; then
+			_buildinfo_advice="run: abuild-buildinfo doctor"
+			if [ "$_buildinfo_log_file" != /dev/null ] && [ ! -e /.abuild-buildinfo/inside ]; then
+				_buildinfo_advice="$_buildinfo_advice; the reason is in $_buildinfo_log_file"
+			fi
+			printf 'abuild-buildinfo: %s: %s (%s)\n' "${pkgname:-?}" "$1" "${2:-$_buildinfo_advice}" >&2 || :
+		fi
+	fi
 	[ "${BUILDINFO_STRICT:-}" != 1 ]
 }
 
@@ -126,13 +183,10 @@ esac
 # --- packing: abuild's own call of fakeroot is the moment before and the moment after -----------------------
 
 fakeroot() {
-	case " $* " in
-	*" create_apks "*) ;;
-	*)
+	if ! _buildinfo_among create_apks "$@"; then
 		command fakeroot "$@"
 		return
-		;;
-	esac
+	fi
 	_buildinfo_event packing $$ || return 1
 	_buildinfo_packed=0
 	command fakeroot "$@" || _buildinfo_packed=$?
@@ -142,9 +196,9 @@ fakeroot() {
 
 # Root with -F has no fakeroot: there abuild's child signs each package, and that is the moment.
 _buildinfo_sign() {
-	case " $* " in
-	*" control.tar.gz "*) _buildinfo_event package "$PPID" || return 1 ;;
-	esac
+	if _buildinfo_among control.tar.gz "$@"; then
+		_buildinfo_event package "$PPID" || return 1
+	fi
 	command abuild-sign "$@"
 }
 if [ -z "${FAKEROOTKEY:-}" ]; then
@@ -182,12 +236,10 @@ _buildinfo_index() {
 		return
 	fi
 	# No build in this process: the index itself says what its newest package is. mkndx comes second and keeps it.
-	case " $* " in
-	*" mkndx "*)
+	if _buildinfo_among mkndx "$@"; then
 		command apk "$@"
 		return
-		;;
-	esac
+	fi
 	command apk "$@" || return
 	_buildinfo_event newest $$ "$@" || return 1
 	case $_buildinfo_said in
@@ -202,16 +254,14 @@ _buildinfo_index() {
 _buildinfo_finalize() {
 	[ -n "${pkgname:-}" ] || return 0
 	_buildinfo_locate $$
-	if [ ! -d "$_buildinfo_capture" ] || [ -e "$_buildinfo_capture/finalized" ]; then
+	if [ ! -d "$_buildinfo_capture" ] || [ -e "$_buildinfo_capture/finalized" ] || _buildinfo_is_broken; then
 		return 0
 	fi
 	if [ -n "${BUILD_ROOT:-}" ] && [ -d "${BUILD_ROOT:-}" ]; then
 		_buildinfo_event merge $$ || return 1
-		[ "$_buildinfo_status" -eq 0 ] || return 0
+		! _buildinfo_is_broken || return 0
 	fi
 	if [ ! -e "$_buildinfo_capture/complete" ]; then
-		[ ! -e "$_buildinfo_capture/told" ] || return 0
-		( : >"$_buildinfo_capture/told" ) 2>/dev/null || :
 		_buildinfo_complain "packages were made but the hooks saw no packing, so there is no record"
 		return
 	fi

@@ -29,7 +29,7 @@ def abuild(
 
 
 def outputs(builder: Builder, name: str = "hello-1.2-r3.x86_64") -> list[str]:
-    return [output["path"] for output in read(builder.record_file(name)).model_dump()["outputs"]]
+    return [output.path for output in read(builder.record_file(name)).outputs]
 
 
 def verified(builder: Builder) -> None:

@@ -54,18 +54,13 @@ def read_tools(capture: Capture, database: InstalledDatabase | None, memory: Pat
 
 def _paths(capture: Capture) -> dict[str, str]:
     """Tool name -> its path on PATH; the compiler proper goes by ``cc1``."""
-    paths = {path.rpartition("/")[2]: path for path in capture.text("tools").split("\n") if path.startswith("/")}
-    proper = capture.text("cc1").strip()
-    if proper.startswith("/"):
-        paths["cc1"] = proper
-    return paths
+    return {path.rpartition("/")[2]: path for path in capture.text("tools").splitlines()}
 
 
 def _targets(capture: Capture) -> dict[str, str]:
-    """Path on PATH -> the file behind its links. Both lists come from one call, in one order."""
-    seen = [line.split(" ", 2)[2] for line in capture.text("tools.stat").splitlines() if line.count(" ") >= 2]
-    real = capture.text("tools.real").splitlines()
-    return dict(zip(seen, real, strict=True)) if len(seen) == len(real) else {}
+    """Path on PATH -> the file behind its links: two lists in one order."""
+    paths, real = (capture.text(name).splitlines() for name in ("tools", "tools.real"))
+    return dict(zip(paths, real, strict=True)) if len(paths) == len(real) else {}
 
 
 def _banners(capture: Capture) -> dict[str, str]:
@@ -89,11 +84,10 @@ class _Hashes:
     def __init__(self, root: Path, capture: Capture, memory: Path | None) -> None:
         self._root = root
         self._memory = memory
-        self._seen: dict[str, tuple[str, str]] = {}
+        self._seen: dict[str, str] = {}
         for line in capture.text("tools.stat").splitlines():
-            size, _, rest = line.partition(" ")
-            mtime, _, path = rest.partition(" ")
-            self._seen[path] = (size, mtime)
+            stat, _, path = line.rpartition(" /")
+            self._seen[f"/{path}"] = stat
         self._known: Mapping[str, str] = {}
         self._new: dict[str, str] = {}
         if memory is not None:
@@ -106,7 +100,7 @@ class _Hashes:
         file = self._root / target.lstrip("/")
         try:
             stat = file.stat()
-            if self._seen.get(path) != (str(stat.st_size), str(int(stat.st_mtime))):
+            if self._seen.get(path) != f"{stat.st_size} {int(stat.st_mtime)}":
                 return None
             key = f"{file} {stat.st_dev} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
             known = self._new.get(key) or self._known.get(key)
