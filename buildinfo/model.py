@@ -263,10 +263,10 @@ class BuildInfo:
 
     format: Literal[1] = about("Version of the meaning of this document.")
     generator: str = about("The program that wrote it, with its version.")
-    source: Source
-    epoch: Epoch
+    source: Source = about("What was built.")
+    epoch: Epoch = about("SOURCE_DATE_EPOCH and why it has that value.")
     inputs: list[Input] = about("Sorted by role, then name.")
-    security: SecurityFixes | None = None
+    security: SecurityFixes | None = about("The `secfixes` comment of the APKBUILD as data.", default=None)
     installed: list[InstalledPackage] = about(
         "The installed database of the environment that built, sorted by name; no virtual packages.",
         default_factory=list,
@@ -278,8 +278,10 @@ class BuildInfo:
         "Exported variables on the whitelist, and PACKAGER. Known paths stand as {startdir} and so on.",
         default_factory=dict,
     )
-    conditions: Conditions
+    conditions: Conditions = about("How it was built: what should not matter, and is in none of the digests.")
     outputs: list[Output] = about("Sorted by path.")
     taints: list[Taint] = about("Sorted by name. A clean build in a clean Alpine has none.", default_factory=list)
-    observations: Observations | None = None
-    digests: Digests
+    observations: Observations | None = about(
+        "What a rebuild never needs and a person may not want to publish: off unless asked for.", default=None
+    )
+    digests: Digests = about("Three digests that make comparing two builds one look.")

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from buildinfo.errors import FormatError, UnreadableError
+
+if TYPE_CHECKING:
+    from buildinfo.apk.v2 import Segment
 
 _GZIP = b"\x1f\x8b"
 
@@ -96,7 +99,7 @@ def _compressed(path: Path) -> Shown:
         "unsigned_sha256": package.unsigned_sha256,
         "identity": package.identity,
         "signatures": [f"{signature.type}.{signature.key_name}" for signature in package.signatures],
-        "segments": {"control": _plain(package.control), "data": _plain(package.data)},
+        "segments": {name: _segment(part) for name, part in (("control", package.control), ("data", package.data))},
         "scripts": [script.name for script in package.scripts],
         "members": members,
     }
@@ -188,5 +191,5 @@ def _time(seconds: int | None) -> str:
         return f"{seconds} seconds"
 
 
-def _plain(value: object) -> dict[str, Any]:
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else {}
+def _segment(part: Segment) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in ("offset", "size", "sha256", "tar_size", "tar_sha256")}

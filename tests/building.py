@@ -148,6 +148,7 @@ class Builder:
             "HOME": str(self.home),
             "REPODEST": str(self.repodest),
             "SRCDEST": str(self.home / "distfiles"),
+            **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
             **self.environment,
             **environment,
         }

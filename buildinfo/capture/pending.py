@@ -18,18 +18,20 @@ def captures_folder(environment: Mapping[str, str]) -> Path:
 
 
 def pending(folder: Path) -> list[Path]:
-    """Captures in a folder that are not finalized yet, in the order of their names."""
+    """Captures in a folder that are not finalized yet, in the order of their names; what was hardly begun, too."""
     if not folder.is_dir():
         return []
-    return sorted(
-        path for path in folder.iterdir() if (path / "format").is_file() and not (path / "finalized").exists()
-    )
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not (path / "finalized").exists())
 
 
 def running(path: Path) -> bool:
     """Whether the build that writes a capture is still at work on this machine."""
     try:
         local = values((path / "local").read_bytes())
+    except OSError:  # not written yet, or never: the folder's name ends in the process
+        number = path.name.rpartition(".")[2]
+        return number.isascii() and number.isdigit() and Path("/proc", number).exists()
+    try:
         stat = Path("/proc", local["pid"], "stat").read_text()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except (OSError, KeyError):

@@ -1,0 +1,51 @@
+# The targets are the manual: make help
+
+# An interpreter that every user of the machine may run, so that the tests can build as an unprivileged one.
+PYTHON ?= $(shell for p in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+$(VENV)/ready: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "needs Python 3.11 or newer with its venv module (Debian: python3-venv)" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+.PHONY: demo
+demo: $(VENV)/ready ## Set up, build a sample twice under different conditions, and compare
+	@$(BIN)/python demo/run.py
+
+.PHONY: test
+test: $(VENV)/ready ## Set up and run the tests; those of the real abuild where it is on PATH
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --fail-under 90
+
+.PHONY: real
+real: $(VENV)/ready ## Run every test that needs the real abuild; fail if one is skipped
+	$(BIN)/pytest -m 'real or rootbld' --no-skips
+
+.PHONY: lint
+lint: $(VENV)/ready ## Lint and type check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	shellcheck abuild-hooks/*.sh tests/standin/abuild
+
+.PHONY: schemas
+schemas: $(VENV)/ready ## Write schemas/ anew from the model
+	for name in $$($(BIN)/abuild-buildinfo schema | cut -d' ' -f1); do \
+		$(BIN)/abuild-buildinfo schema "$$name" >"schemas/$$name.schema.json" || exit; done
+
+.PHONY: bench
+bench: $(VENV)/ready ## Measure the figures that are promised
+	$(BIN)/python bench/figures.py
+	$(BIN)/python bench/hooks.py

@@ -1,0 +1,83 @@
+"""Ways to break the hooks of a builder, and what must hold all the same."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from building import Builder
+
+#: What the body of a step may do, as a line of sh at its beginning.
+POISONS = {
+    "fails": "echo the-reason >&2; return 1",
+    "exits": "echo garbage; echo garbage >&2; exit 3",
+    "is killed": "sh -c 'kill -9 $PPID'; sleep 9",
+    "cannot write": ": >/nonexistent/file || return",
+    "names an unset variable": "set -u; echo $_buildinfo_nonexistent",
+    "does not parse": "eval 'if ('",
+}
+GARBAGE = "echo garbage; echo garbage >&2; trap 'echo garbage; echo garbage >&2' EXIT"
+
+
+def poison(builder: Builder, step: str, line: str) -> None:
+    """Put a line of sh at the beginning of the body of a step, in the builder's copy of the hooks."""
+    file = builder.hooks / "capture.sh"
+    head = f"_buildinfo_body_{step}() {{\n"
+    text = file.read_text()
+    assert text.count(head) == 1
+    file.write_text(text.replace(head, f"{head}\t{line}\n"))
+
+
+def program(builder: Builder, script: str) -> None:
+    """Let finalize be run by a script of sh instead; ``$PYTHON "$@"`` in it is the real one."""
+    file = builder.hooks / "python"
+    file.write_text(f"#!/bin/sh\nPYTHON='{builder.python}'\n{script}\n")
+    file.chmod(0o755)
+    (builder.hooks / "program.sh").write_text(f"_buildinfo_python='{file}'\n")
+
+
+def configure(builder: Builder, line: str) -> None:
+    """Put a line before the others of the builder's abuild.conf."""
+    builder.config.write_text(f"{line}\n{builder.config.read_text()}")
+
+
+def without_hooks(builder: Builder) -> None:
+    """Take the line of the hooks out of the builder's abuild.conf."""
+    lines = builder.config.read_text().splitlines(keepends=True)
+    builder.config.write_text("".join(line for line in lines if "# abuild-buildinfo" not in line))
+
+
+def said(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What the hooks or the program told the user."""
+    return [line for line in done.stderr.splitlines() if line.startswith("abuild-buildinfo:")]
+
+
+def told_once(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that tells what failed and what to do."""
+    [line] = said(done)
+    assert "run: abuild-buildinfo " in line or "with: abuild-buildinfo doctor" in line, line
+    assert "/dev/null/" not in line.replace("/dev/null/HOME-is-not-set", "")
+    assert "garbage" not in done.stdout + done.stderr
+    return line
+
+
+def contents(builder: Builder) -> dict[str, bytes]:
+    """The packages of a builder, byte for byte."""
+    return {path.relative_to(builder.repodest).as_posix(): path.read_bytes() for path in builder.packages()}
+
+
+def litter(builder: Builder) -> list[Path]:
+    """Files beside the packages that are neither packages nor records nor an index."""
+    known = (".apk", ".buildinfo.toml")
+    return [
+        path
+        for path in builder.repodest.rglob("*")
+        if path.is_file()
+        and path.name not in ("APKINDEX.tar.gz", "Packages.adb")
+        and (path.name.startswith(".") or not path.name.endswith(known))
+    ]
+
+
+def finalize(builder: Builder, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run finalize by hand."""
+    return builder.run(builder.python, "-I", "-m", "buildinfo", "finalize", *words, cwd=Path("/"), check=False)
