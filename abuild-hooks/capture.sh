@@ -64,10 +64,8 @@ _buildinfo_banners='cc clang ld as make tar pigz apk python3 samu ninja'
 _buildinfo_body() {
 	IFS=' 	
 '
-	set +f
 	_buildinfo_umask=$(umask)
 	umask 077
-	unset -f apk fakeroot bwrap
 	case $1 in
 	building) _buildinfo_body_building "$@" ;;
 	packing) _buildinfo_body_packing ;;
@@ -83,9 +81,6 @@ _buildinfo_body() {
 
 _buildinfo_body_building() {
 	_buildinfo_open || return
-	case $3 in
-	chroot*) echo rootbld >"$_buildinfo_capture/sandbox" || return ;;
-	esac
 	_buildinfo_recipe
 }
 
@@ -117,6 +112,9 @@ _buildinfo_body_package() {
 }
 
 _buildinfo_body_chroot() {
+	if [ ! -e "$_buildinfo_capture/recipe" ]; then # nobody told us of the building
+		_buildinfo_open && _buildinfo_recipe || return
+	fi
 	command mkdir -p "$BUILD_ROOT/.abuild-buildinfo" &&
 		command cp "$_buildinfo_dir/hook.sh" "$_buildinfo_dir/capture.sh" "$BUILD_ROOT/.abuild-buildinfo/" || return
 	command chmod -R a+rX "$BUILD_ROOT/.abuild-buildinfo" || return
@@ -197,7 +195,7 @@ _buildinfo_recipe() {
 	# Last: its presence says that all of the above is there.
 	_buildinfo_values pkgname pkgver pkgrel pkgdesc url arch license options source subpackages allpackages depends \
 		makedepends makedepends_build makedepends_host checkdepends install triggers pkgusers pkggroups maintainer \
-		md5sums sha256sums sha512sums PACKAGER CARCH >"$_buildinfo_capture/recipe"
+		md5sums sha256sums sha512sums CARCH force forceroot nodeps install_deps keep keep_build >"$_buildinfo_capture/recipe"
 }
 
 _buildinfo_ask_git() {
@@ -263,11 +261,15 @@ _buildinfo_repository() {
 }
 
 # The caller's value; else the commit's time, unless the commit is only where a shallow clone was cut; else the
-# APKBUILD's own time, as abuild does.
+# APKBUILD's own time, as abuild does. Where we are asked late, abuild has chosen one of the last two already.
 _buildinfo_choose_epoch() {
-	if [ -n "${SOURCE_DATE_EPOCH:-}" ]; then
-		_buildinfo_epoch=$SOURCE_DATE_EPOCH
+	if [ -n "${_buildinfo_callers_epoch:-}" ]; then
+		_buildinfo_epoch=$_buildinfo_callers_epoch
 		_buildinfo_rule=caller
+	elif [ -n "${SOURCE_DATE_EPOCH:-}" ]; then
+		_buildinfo_epoch=$SOURCE_DATE_EPOCH
+		_buildinfo_rule=mtime
+		[ "$_buildinfo_epoch" != "$_buildinfo_commit_time" ] || _buildinfo_rule=commit
 	elif [ -n "$_buildinfo_commit_time" ] && [ -z "$_buildinfo_shallow" ]; then
 		_buildinfo_epoch=$_buildinfo_commit_time
 		_buildinfo_rule=commit
@@ -435,6 +437,11 @@ _buildinfo_find_tools() {
 		/*) set -- "$@" "$_buildinfo_file" ;;
 		esac
 	fi
+	if [ $# -eq 0 ]; then
+		: >"$_buildinfo_capture/tools"
+		wait "$_buildinfo_child"
+		return
+	fi
 	printf '%s\n' "$@" >"$_buildinfo_capture/tools" &&
 		command realpath "$@" >"$_buildinfo_capture/tools.real" &&
 		command stat -L -c '%s %Y %n' -- "$@" >"$_buildinfo_capture/tools.stat" &&
@@ -454,10 +461,13 @@ _buildinfo_ask_tools() {
 # Print a folder and a file in it, if there is one at any depth. Empty folders, as Alpine has them, cost nothing.
 _buildinfo_holds() {
 	_buildinfo_value=
-	for _buildinfo_line in "$1"/*; do
+	for _buildinfo_line in "$1"/* "$1"/.[!.]*; do
 		if [ ! -d "$_buildinfo_line" ]; then
-			[ ! -e "$_buildinfo_line" ] || printf '%s\n' "$_buildinfo_line"
-			return
+			if [ -e "$_buildinfo_line" ] || [ -L "$_buildinfo_line" ]; then
+				printf '%s\n' "$_buildinfo_line"
+				return
+			fi
+			continue
 		fi
 		_buildinfo_value=folders
 	done
@@ -488,8 +498,7 @@ _buildinfo_conditions() {
 	fi
 	_buildinfo_values startdir srcdir pkgbasedir builddir tmpdir REPODEST SRCDEST HOME CBUILDROOT CCACHE_DIR \
 		>"$_buildinfo_capture/paths" || return
-	_buildinfo_values _buildinfo_umask _buildinfo_zone _buildinfo_sandbox _buildinfo_gzip program_version JOBS force \
-		forceroot nodeps install_deps keep keep_build verbose CBUILD CHOST CTARGET CARCH USE_CCACHE PATH DEBUG \
+	_buildinfo_values _buildinfo_umask _buildinfo_zone _buildinfo_sandbox _buildinfo_gzip program_version JOBS CBUILD CHOST CTARGET CARCH USE_CCACHE PATH DEBUG \
 		>"$_buildinfo_capture/conditions"
 }
 

@@ -7,6 +7,7 @@
 if [ "${program:-}" = abuild ] && [ -z "${_buildinfo_dir:-}" ] && [ -n "${_abuild_buildinfo:-}" ]; then
 
 _buildinfo_dir=${_abuild_buildinfo%/*}
+_buildinfo_callers_epoch=${SOURCE_DATE_EPOCH:-}
 _buildinfo_hooks=0.1.0
 if [ -r /.abuild-buildinfo/inside ]; then # in the chroot of rootbld: the settings of the outside
 	. /.abuild-buildinfo/inside
@@ -52,7 +53,9 @@ _buildinfo_event() {
 	! _buildinfo_is_broken || return 0
 	_buildinfo_said=$(
 		exec 3>&1 >/dev/null 2>>"$_buildinfo_log_file" </dev/null
-		set +eux
+		# What the recipe did to the shell is not for us.
+		set +eufxC
+		unset -f cd command echo printf read test true umask wait apk fakeroot bwrap
 		unalias -a
 		. "$_buildinfo_dir/capture.sh" && _buildinfo_body "$@"
 	) || _buildinfo_status=$?

@@ -188,7 +188,7 @@ class Conditions:
     cbuild: str = about("Triplet of the machine that built.")
     chost: str = about("Triplet of the machine that the packages are for.")
     ctarget: str = about("Triplet that a built compiler generates code for.")
-    flags: list[str] = about("abuild's options that change what it does: -d -F -K -k -r.", default_factory=list)
+    flags: list[str] = about("abuild's options that change what it does: -d -f -F -K -k -r.", default_factory=list)
     paths: dict[str, str] = about(
         "Build paths; recorded where they are public (rootbld, the Alpine builders) or asked for.", default_factory=dict
     )

@@ -70,7 +70,7 @@ def assemble(capture: Capture, packages: Mapping[str, Package], memory: Path | N
         sysroot=_installed(capture, sysroot),
         repositories=_repositories(capture, placeholders),
         tools=tools,
-        environment=_environment(capture, placeholders),
+        environment=_environment(capture, placeholders, packages),
         conditions=_conditions(capture),
         outputs=[_output(path, package) for path, package in sorted(packages.items())],
         taints=found,
@@ -159,14 +159,16 @@ def _repositories(capture: Capture, placeholders: Placeholders) -> list[str]:
     return [placeholders.apply(cut_urls(line)) for line in lines if line and not line.startswith("#")]
 
 
-def _environment(capture: Capture, placeholders: Placeholders) -> dict[str, Text]:
+def _environment(capture: Capture, placeholders: Placeholders, packages: Mapping[str, Package]) -> dict[str, Text]:
+    """The exported variables, and PACKAGER as the packages have it: rootbld does not pass on the caller's."""
     count = capture.conditions.get("JOBS", "")
     environment = {
         name: as_text(jobs(name, placeholders.apply(cut_urls(value)), count))
         for name, value in capture.environment.items()
         if name not in ("JOBS", "TZ")
     }
-    environment["PACKAGER"] = as_text(capture.recipe.get("PACKAGER") or "Unknown")
+    for package in packages.values():
+        environment["PACKAGER"] = as_text(package.pkginfo.packager or "Unknown")
     return dict(sorted(environment.items()))
 
 
@@ -186,7 +188,7 @@ def _conditions(capture: Capture) -> Conditions:
         cbuild=seen.get("CBUILD", ""),
         chost=seen.get("CHOST", ""),
         ctarget=seen.get("CTARGET", ""),
-        flags=[flag for name, flag in _FLAGS.items() if seen.get(name)],
+        flags=[flag for name, flag in _FLAGS.items() if capture.recipe.get(name)],
         paths=_public_paths(capture),
     )
 

@@ -55,7 +55,7 @@ def _roles(capture: Capture) -> tuple[dict[str, str], dict[str, str]]:
     roles = {"APKBUILD": "recipe"}
     urls: dict[str, str] = {}
     for word in capture.words("source"):
-        alias, _, address = word.rpartition("::")
+        alias, _, address = word.partition("::") if "::" in word else ("", "", word)
         if address.startswith(_REMOTE):
             name = (alias or word).rpartition("/")[2]
             urls[name] = cut_urls(address)

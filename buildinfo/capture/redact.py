@@ -39,8 +39,8 @@ class Placeholders:
     """Replaces known paths by ``{startdir}`` and so on, the longest first.
 
     A known path is replaced wherever it ends as a path does, whatever stands before it (``-I/home/...``):
-    better an odd record than a name that was not to be told. A placeholder that stood
-    literally in a value gets a second brace.
+    better an odd record than a name that was not to be told. A brace that stands
+    in a value is doubled, so that the value can be had back.
 
     Args:
         paths: variable name -> path, several mappings where the inside and the outside of rootbld differ;
@@ -57,11 +57,10 @@ class Placeholders:
         self._named = named
         longest_first = "|".join(map(re.escape, sorted(named, key=len, reverse=True)))
         self._pattern = re.compile(f"(?:{longest_first})(?=$|[^A-Za-z0-9_.~+-])") if named else None
-        self._literal = re.compile(r"\{(?=(?:" + "|".join((*PREFIXES, "jobs")) + r")\})")
 
     def apply(self, value: str) -> str:
         """The value with known paths replaced."""
-        value = self._literal.sub("{{", value)
+        value = value.replace("{", "{{")
         if self._pattern is None:
             return value
         return self._pattern.sub(lambda match: "{" + self._named[match.group(0)] + "}", value)

@@ -188,6 +188,19 @@ class EpochFromFileTime(Detector):
         return None
 
 
+class EpochDiffers(Detector):
+    """An APKBUILD may set SOURCE_DATE_EPOCH itself, and abuild chooses it anew in a process of its own."""
+
+    name = "epoch-differs"
+
+    def reason(self, evidence: Evidence) -> str | None:
+        epoch = evidence.capture.epoch[1]
+        times = {package.pkginfo.builddate for package in evidence.packages.values()} - {epoch}
+        if not times:
+            return None
+        return f"packages have builddate {_some(map(str, times))}, not the epoch that the build began with"
+
+
 class ShallowBoundary(Detector):
     name = "shallow-boundary"
 
@@ -317,6 +330,7 @@ DETECTORS: tuple[Detector, ...] = (
     GitRefused(),
     NotInGit(),
     EpochFromFileTime(),
+    EpochDiffers(),
     ShallowBoundary(),
     UsrLocal("usr-local-programs", "programs", "/usr/local/bin", "/usr/local/sbin"),
     UsrLocal("usr-local-headers", "headers", "/usr/local/include"),
