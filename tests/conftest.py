@@ -53,7 +53,7 @@ def real_home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def real_key(real_home: Path) -> Iterator[Path]:
     """A signing key whose public half apk trusts while the tests run."""
-    key = real_home / "buildinfo-test.rsa"
+    key = real_home / f"{real_home.name}.rsa"
     subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
     subprocess.run(["openssl", "rsa", "-in", key, "-pubout", "-out", f"{key}.pub"], check=True, capture_output=True)
     key.chmod(0o644)
@@ -63,7 +63,7 @@ def real_key(real_home: Path) -> Iterator[Path]:
     shutil.copy(f"{key}.pub", trusted)
     trusted.chmod(0o644)
     yield key
-    trusted.unlink()
+    trusted.unlink(missing_ok=True)
 
 
 @pytest.fixture

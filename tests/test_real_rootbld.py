@@ -1,0 +1,128 @@
+"""abuild rootbld: the record is of the chroot that built, not of the machine around it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from building import APKBUILD, COMMIT_TIME, Builder
+
+from buildinfo.apk.installed import read_installed
+from buildinfo.document import read
+
+pytestmark = [pytest.mark.real, pytest.mark.rootbld]
+
+Make = Callable[..., Builder]
+
+
+@pytest.fixture
+def repository() -> str:
+    """Where rootbld finds abuild, alpine-base and build-base."""
+    place = os.environ.get("BUILDINFO_TEST_ROOTBLD")
+    if not place:
+        pytest.skip("needs BUILDINFO_TEST_ROOTBLD, a repository that abuild rootbld can build a chroot from")
+    return place
+
+
+def rootbld(
+    builder: Builder, repository: str, apkbuild: str = APKBUILD, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    folder = builder.aport(apkbuild)
+    (folder.parent / ".rootbld-repositories").write_text(f"{repository}/main\n")
+    return builder.run("abuild", "rootbld", cwd=folder, **environment)
+
+
+def test_the_chroot_is_recorded(real: Make, repository: str) -> None:
+    builder = real()
+    done = rootbld(builder, repository)
+    assert "abuild-buildinfo" not in done.stderr
+    record = read(builder.record_file())
+    assert record.conditions.sandbox == "rootbld"
+    assert record.conditions.paths["startdir"] == "/home/user/aports/main/hello"
+    assert record.epoch.value == COMMIT_TIME
+    assert record.epoch.rule == "commit"
+    names = {package.name: package.requested for package in record.installed}
+    assert {"abuild", "alpine-baselayout", "musl"} <= names.keys()
+    assert not any(name.startswith(".") for name in names)
+    assert names["build-base"]
+    assert not names["musl"]
+    assert builder.captures() == []
+
+
+def test_a_clean_build_in_a_clean_chroot_has_no_taint(real: Make, repository: str) -> None:
+    builder = real()
+    rootbld(builder, repository)
+    assert read(builder.record_file()).taints == []
+
+
+def test_every_tool_of_the_chroot_has_an_owner(real: Make, repository: str) -> None:
+    builder = real()
+    rootbld(builder, repository)
+    record = read(builder.record_file())
+    installed = {f"{package.name}-{package.version}" for package in record.installed}
+    assert {"tar", "apk", "abuild", "fakeroot", "cc"} <= {tool.name for tool in record.tools}
+    assert {tool.package for tool in record.tools} <= installed
+
+
+def test_the_network_taints(real: Make, repository: str) -> None:
+    builder = real()
+    rootbld(builder, repository, APKBUILD.replace("!check", "!check net"))
+    record = read(builder.record_file())
+    assert record.conditions.sandbox == "rootbld+net"
+    assert "network" in {taint.name for taint in record.taints}
+
+
+def test_two_chroots_of_one_commit_give_one_record(real: Make, repository: str) -> None:
+    first, second = real("alice"), real("bob")
+    rootbld(first, repository, TZ="UTC")
+    second.repodest = second.home / "other" / "place"
+    rootbld(second, repository, REPODEST=str(second.repodest), TZ="Asia/Tokyo", LC_ALL="C.UTF-8")
+    assert first.record_file().read_bytes() == second.record_file().read_bytes()
+
+
+def test_the_database_is_the_chroots_own(real: Make, repository: str) -> None:
+    builder = real()
+    rootbld(builder, repository, BUILDINFO_FINALIZE="0")
+    [capture] = builder.captures()
+    names = {package.name for package in read_installed(capture / "installed").packages}
+    host = Path("/lib/apk/db/installed")
+    outside = {package.name for package in read_installed(host).packages} if host.is_file() else set()
+    assert "alpine-baselayout" in names
+    assert names != outside
+
+
+def test_a_failed_chroot_build_leaves_no_record_and_says_nothing_more(real: Make, repository: str) -> None:
+    builder = real()
+    folder = builder.aport(APKBUILD.replace("cp hello.sh hello", "false"))
+    (folder.parent / ".rootbld-repositories").write_text(f"{repository}/main\n")
+    done = builder.run("abuild", "rootbld", cwd=folder, check=False)
+    assert done.returncode != 0
+    assert "abuild-buildinfo" not in done.stderr
+    assert not builder.record_file().exists()
+    [capture] = builder.captures()
+    assert "rootbld failed" in (capture / "errors").read_text()
+
+
+def test_build_in_the_chroot_sees_nothing_but_two_variables(real: Make, repository: str) -> None:
+    seen = {}
+    for hooks in (True, False):
+        builder = real("with" if hooks else "without")
+        if not hooks:
+            lines = builder.config.read_text().splitlines(keepends=True)
+            builder.config.write_text("".join(line for line in lines if "# abuild-buildinfo" not in line))
+        text = APKBUILD.replace("cp hello.sh hello", "cp hello.sh hello\n\tenv | sort >hello.txt.env").replace(
+            "install -Dm644 hello.txt ", "install -Dm644 hello.txt.env "
+        )
+        rootbld(builder, repository, text)
+        package = next(path for path in builder.packages() if "doc" in path.name)
+        seen[hooks] = set(
+            subprocess.run(
+                ["tar", "-xzOf", package, "usr/share/doc/hello/hello.txt"], capture_output=True, text=True, check=False
+            ).stdout.splitlines()
+        )
+    assert seen[True]
+    changed = {line.partition("=")[0] for line in seen[True] ^ seen[False]}
+    assert changed <= {"SOURCE_DATE_EPOCH", "ABUILD_LAST_COMMIT"}
