@@ -116,6 +116,17 @@ def test_packages_for_another_architecture_are_recorded_there(real: Make) -> Non
     assert record["conditions"]["chost"] == "aarch64-alpine-linux-musl"
 
 
+def test_a_cross_build_records_its_sysroot_too(real: Make) -> None:
+    builder = real()
+    database = builder.home / "sysroot-aarch64" / "lib" / "apk" / "db"
+    database.mkdir(parents=True)
+    (database / "installed").write_text("C:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\nP:zlib-dev\nV:1.3-r0\nA:aarch64\n\n")
+    abuild(builder, builder.aport(), CHOST="aarch64")
+    assert builder.record("hello-1.2-r3.aarch64")["sysroot"] == [
+        {"name": "zlib-dev", "version": "1.3-r0", "checksum": "Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA="}
+    ]
+
+
 def test_packages_in_several_folders_have_one_record(real: Make) -> None:
     builder = real()
     text = APKBUILD.replace('arch="noarch"', 'arch="all"').replace('"$pkgname-doc"', '"$pkgname-doc:doc:aarch64"')

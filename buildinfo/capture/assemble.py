@@ -54,7 +54,7 @@ def assemble(capture: Capture, packages: Mapping[str, Package], memory: Path | N
     database = _database(capture, "installed")
     sysroot = _database(capture, "sysroot")
     inputs, missing = read_inputs(capture)
-    tools = read_tools(capture, database, memory)
+    tools = read_tools(capture, database, placeholders, memory)
     found = taints.detect(
         taints.Evidence(capture, capture.environment, tools, packages, _trees(capture), missing),
     )

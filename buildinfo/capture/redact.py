@@ -8,8 +8,12 @@ from collections.abc import Mapping
 #: Variables whose value may begin a path in another value, as placeholders in that value.
 PREFIXES = ("startdir", "srcdir", "builddir", "pkgbasedir", "tmpdir", "REPODEST", "SRCDEST", "CBUILDROOT", "HOME")
 
-_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s]*@")
-_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^?#\s]*)[?#][^\s,|]*")
+#: Where the next URL of a list begins: at a comma or a bar before it.
+_NEXT = re.compile(r"(?=[,|][A-Za-z][A-Za-z0-9+.-]*://)")
+#: User information with a raw slash or question mark in its password, told from a port; then all other.
+_PASSWORD = re.compile(r"://[^][/?#\s:]*:[0-9]*[^]0-9/?#\s]\S*@")
+_USER = re.compile(r"://[^/?#\s]*@")
+_QUERY = re.compile(r"(://[^?#\s]*)[?#]\S*")
 _JOBS = re.compile(r"(-j\s*)?(\d+)")
 _JOB_VARIABLES = frozenset(
     ["MAKEFLAGS", "SAMUFLAGS", "GNUMAKEFLAGS", "CARGO_BUILD_JOBS", "CMAKE_BUILD_PARALLEL_LEVEL", "CTEST_PARALLEL_LEVEL"]
@@ -17,8 +21,11 @@ _JOB_VARIABLES = frozenset(
 
 
 def cut_urls(value: str) -> str:
-    """Cut user information, query and fragment out of every URL in a value."""
-    return _QUERY.sub(r"\1", _USER.sub(r"\1", value))
+    """Cut user information, query and fragment out of every URL in a value, as ``_buildinfo_cut`` of the hooks does."""
+    if "://" not in value:
+        return value
+    urls = (_USER.sub("://", _PASSWORD.sub("://", url)) for url in _NEXT.split(value))
+    return "".join(_QUERY.sub(r"\1", url) for url in urls)
 
 
 def remote_url(value: str) -> str | None:
@@ -31,7 +38,7 @@ def remote_url(value: str) -> str | None:
         return None
     if "://" in value:
         return value
-    match = re.fullmatch(r"(?:[^@/:]+@)?([^@/:]+:.+)", value)
+    match = re.fullmatch(r"(?:[^@/:\s]+@)?([^@/:\s]+:[^:@\s][^@\s]*)", value)
     return match.group(1) if match else None
 
 

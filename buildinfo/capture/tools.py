@@ -15,18 +15,22 @@ from pathlib import Path
 
 from buildinfo.apk.installed import InstalledDatabase
 from buildinfo.capture.reader import Capture
+from buildinfo.capture.redact import Placeholders
 from buildinfo.model import Tool, as_text
 
 #: Entries that the memory of hashes keeps at most.
 _REMEMBERED = 2000
 
 
-def read_tools(capture: Capture, database: InstalledDatabase | None, memory: Path | None) -> list[Tool]:
+def read_tools(
+    capture: Capture, database: InstalledDatabase | None, placeholders: Placeholders, memory: Path | None
+) -> list[Tool]:
     """The tools of a capture, sorted by name.
 
     Args:
         capture: the capture.
         database: the installed packages of the environment that built, if it had a database.
+        placeholders: for tools in a home and banners that name their file.
         memory: file that remembers hashes between builds; None to remember nothing.
     """
     paths = _paths(capture)
@@ -38,9 +42,11 @@ def read_tools(capture: Capture, database: InstalledDatabase | None, memory: Pat
     for name, path in sorted(paths.items()):
         target = targets.get(path, path)
         owner = None if database is None else database.owner_of(target) or database.owner_of(path)
-        tool = Tool(name=name, path=path, target=None if target == path else target)
+        tool = Tool(name=name, path=placeholders.apply(path))
+        if target != path:
+            tool.target = placeholders.apply(target)
         if banner := banners.get(name):
-            tool.banner = as_text(banner)
+            tool.banner = as_text(placeholders.apply(banner))
         if owner is None:
             tool.sha256 = unowned.of(path, target)
         else:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from buildinfo.install.places import captures_folder
+from buildinfo.capture.pending import captures_folder, running
 from buildinfo.install.situation import Finding, Situation, last_line
 
 #: A capture holds a copy of the installed database: a few megabytes.
@@ -54,7 +54,7 @@ def captures(situation: Situation) -> Iterator[Finding]:
 def _capture(capture: Path, proc: Path) -> Finding:
     if (capture / "finalized").exists():
         return Finding("captures", "ok", f"{capture.name} is finalized and kept")
-    if _is_running(capture, proc):
+    if running(capture, proc):
         return Finding("captures", "ok", f"{capture.name} is of a build that still runs")
     word = shlex.quote(str(capture))
     if (capture / "complete").exists():
@@ -65,34 +65,11 @@ def _capture(capture: Path, proc: Path) -> Finding:
             return Finding("captures", "warn", detail, mend)
         return Finding("captures", "warn", f"{capture.name} is complete, but not finalized", mend)
     error = last_line(capture / "errors")
-    how = f"is of a build that failed: {error}" if error else "is incomplete, its build ended before it had packages"
+    if error:
+        how = f"is of a build that failed: {error}"
+    elif (capture / "told").exists():
+        said = last_line(capture / "log")
+        how = "is incomplete, a step of the hooks failed" + (f": {said}" if said else "")
+    else:
+        how = "is incomplete, its build ended before it had packages"
     return Finding("captures", "warn", f"{capture.name} {how}", f"rm -r {word}")
-
-
-def _is_running(capture: Path, proc: Path) -> bool:
-    """Does the process that leads the build live? Its start time and the boot tell it from a later namesake."""
-    try:
-        fields = (capture / "local").read_bytes().split(b"\0")
-    except OSError:
-        # Not written yet, or never: the folder's name ends in the process.
-        number = capture.name.rpartition(".")[2]
-        return number.isascii() and number.isdigit() and (proc / number).exists()
-    local = dict(field.decode("utf-8", "replace").partition("=")[::2] for field in fields if b"=" in field)
-    number = local.get("_buildinfo_pid", "")
-    if not (number.isascii() and number.isdigit()):
-        return False
-    boot = _read(proc / "sys/kernel/random/boot_id").strip()
-    if local.get("_buildinfo_boot", boot) not in ("", boot):
-        return False
-    now, then = _read(proc / number / "stat").rpartition(") ")[2].split(), local.get("_buildinfo_start", "").split()
-    # Both begin with the third field of proc(5)'s stat; the start time is the 22nd.
-    if len(then) > 19 and len(now) > 19:
-        return now[19] == then[19]
-    return (proc / number).exists()
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""

@@ -80,15 +80,6 @@ def _user_folders(environ: Mapping[str, str]) -> tuple[Path, Path]:
     return home / ".abuild", absolute(environ.get("XDG_CONFIG_HOME") or home / ".config") / "abuild"
 
 
-def captures_folder(environ: Mapping[str, str]) -> Path:
-    """The folder that hook.sh opens captures in."""
-    chosen = environ.get("BUILDINFO_CAPTURES")
-    if chosen:
-        return absolute(chosen)
-    state = environ.get("XDG_STATE_HOME") or _home(environ) / ".local/state"
-    return absolute(state) / NAME / "captures"
-
-
 def _home(environ: Mapping[str, str]) -> Path:
     home = environ.get("HOME")
     if not home:
