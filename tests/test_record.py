@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from building import COMMIT_TIME, FILES, Builder, git
+from building import COMMIT_TIME, FILES, STANDIN, Builder, git
 
 from buildinfo.document import read
 
@@ -192,3 +192,7 @@ def test_what_reaches_into_the_bytes_taints(builder: Builder, variable: dict[str
     assert taint not in {entry["name"] for entry in builder.record().get("taints", [])}
     builder.build(folder, **variable)
     assert taint in {entry["name"] for entry in builder.record()["taints"]}
+
+
+def test_the_stand_in_is_small_enough_to_believe() -> None:
+    assert len((STANDIN / "abuild").read_text().splitlines()) <= 80
