@@ -390,11 +390,11 @@ declare -x $_buildinfo_name="*) ;;
 # Cut user information, query and fragment out of every URL in a text, as redact.py does and explains: first a
 # line break before each further URL of a list, at last the line breaks away.
 _buildinfo_cut() {
-	printf '%s\n' "$1" | command sed \
+	printf '%s' "$1" | command sed \
 		-e 's![,|][A-Za-z][A-Za-z0-9+.-]*://!\n&!g' \
-		-e 's!\([A-Za-z][A-Za-z0-9+.-]*://\)[^/?#[:space:]]*:[0-9]*[^]0-9/?#[:space:]][^[:space:]]*@!\1!g' \
-		-e 's!\([A-Za-z][A-Za-z0-9+.-]*://\)[^/?#[:space:]]*@!\1!g' \
-		-e 's!\([A-Za-z][A-Za-z0-9+.-]*://[^?#[:space:]]*\)[?#][^[:space:]]*!\1!g' \
+		-e 's!://[^][/?#[:space:]:]*:[0-9]*[^]0-9/?#[:space:]][^[:space:]]*@!://!g' \
+		-e 's!://[^/?#[:space:]]*@!://!g' \
+		-e 's!\(://[^?#[:space:]]*\)[?#][^[:space:]]*!\1!g' \
 		-e 's!\n!!g'
 }
 

@@ -18,6 +18,26 @@ POISONS = {
 }
 GARBAGE = "echo garbage; echo garbage >&2; trap 'echo garbage; echo garbage >&2' EXIT"
 
+# Functions that do for abuild what they should, and fail where a step of the hooks calls them.
+_CALLED = '{0}() {{ [ -z "${{_buildinfo_umask+x}}" ] || return 9; command {0} "$@"; }}'
+_PROGRAMS = "sha256sum sha512sum cp mv mkdir find stat sed tr date git realpath readlink id uname head rm chmod cat cc"
+_BUILTINS = "cd echo printf read umask wait true test"
+
+#: What recipes do that could reach the hooks.
+RECIPES = {
+    "functions named like programs": "\n".join(map(_CALLED.format, _PROGRAMS.split())),
+    "functions named like builtins": "\n".join(map(_CALLED.format, _BUILTINS.split())),
+    "variables of the hooks": "_buildinfo_capture=/nonexistent _buildinfo_said=7 _buildinfo_status=1 "
+    "_buildinfo_leader=1 _buildinfo_log_file=/nonexistent/log _buildinfo_word=index _buildinfo_newest=5\n"
+    "export _buildinfo_epoch=1 _buildinfo_git=/bin/false _buildinfo_file=x _buildinfo_name=x _buildinfo_commit=x",
+    "no globbing": "set -f",
+    "a trace": "set -x",
+    "aliases": "alias command=false eval=false exec=false unset=false find=false stat=false",
+    "a short PATH": "PATH=/usr/bin:/bin; export PATH",
+    "another separator": "IFS=', '",
+    "no clobbering": "set -C",
+}
+
 
 def poison(builder: Builder, step: str, line: str) -> None:
     """Put a line of sh at the beginning of the body of a step, in the builder's copy of the hooks."""

@@ -18,6 +18,7 @@ from building import APKBUILD, COMMIT_TIME, STANDIN, Builder
 from sabotage import (
     GARBAGE,
     POISONS,
+    RECIPES,
     configure,
     contents,
     finalize,
@@ -126,6 +127,15 @@ def test_what_a_step_prints_reaches_nobody(builder: Builder, untouched: dict[str
     unharmed(builder, untouched)
     assert (done.stdout, done.stderr) == ("", "")
     read(builder.record_file())
+
+
+def test_after_a_step_that_failed_no_other_runs(builder: Builder) -> None:
+    """A record made from the rest would say that the epoch was the caller's, and other half truths."""
+    poison(builder, "building", POISONS["fails"])
+    for step in ("packing", "packed"):
+        poison(builder, step, ': >"$HOME/ran"')
+    build(builder)
+    assert not (builder.home / "ran").exists()
 
 
 def test_the_user_is_led_to_the_reason(builder: Builder) -> None:
@@ -366,7 +376,7 @@ def test_a_build_that_is_killed_leaves_nothing_half(builder: Builder, untouched:
         assert done.returncode == 2
         [line] = said(done)
         assert str(capture) in line
-        assert "incomplete" in line
+        assert "(remove it)" in line
     builder.enable()
     assert said(builder.build(folder, **FIXED)) == []
     read(builder.record_file())
@@ -428,7 +438,7 @@ def test_a_damaged_capture_is_refused_by_name(captured: tuple[Builder, Path], tm
 def test_a_capture_without_its_first_file_is_still_seen(captured: tuple[Builder, Path]) -> None:
     """Disk or kill can leave a folder with nothing in it: nobody should have to find it by chance."""
     builder, capture = captured
-    bare = capture.with_name("bare-1-r0.x86_64.1")
+    bare = capture.with_name("bare-1-r0.x86_64.99999999")
     bare.mkdir()
     try:
         done = finalize(builder, "--keep")
@@ -467,15 +477,14 @@ def test_stale_hooks_are_named(builder: Builder) -> None:
 
 
 def test_a_process_number_that_comes_again_harms_no_capture(builder: Builder) -> None:
-    """The folder of a dead build with the same number is moved aside, not mixed with the new one."""
-    configure(builder, 'mkdir -p "$HOME/.local/state/abuild-buildinfo/captures/hello-1.2-r3.x86_64.$$"')
-    configure(builder, ': >>"$HOME/.local/state/abuild-buildinfo/captures/hello-1.2-r3.x86_64.$$/told" || :')
-    lines = builder.config.read_text().splitlines(keepends=True)
-    builder.config.write_text("".join([lines[1], lines[0], *lines[2:]]))
-    # Only the leading process meets its own folder: the child under fakeroot has another number and no build event.
+    """What a dead build with the same number left behind is moved aside, and not mixed with the new one."""
+    old = '"$HOME/.local/state/abuild-buildinfo/captures/hello-1.2-r3.x86_64.$$"'
+    configure(builder, f'[ -n "$FAKEROOTKEY" ] || {{ mkdir -p {old}; : >{old}/told; echo old >{old}/complete; }}')
     done = build(builder)
     assert done.stderr == ""
     read(builder.record_file())
+    moved = [path for path in builder.captures() if path.name.count(".") == 4]
+    assert [(path / "complete").read_text() for path in moved] == ["old\n"]
 
 
 # --- surroundings --------------------------------------------------------------------------------------------------
@@ -535,35 +544,15 @@ def test_builds_of_one_aport_at_once_have_a_record_each(
 
 # --- recipes -------------------------------------------------------------------------------------------------------
 
-# Functions that do for abuild what they should, and fail where a step of the hooks calls them.
-_CALLED = '{0}() {{ [ -z "${{_buildinfo_umask+x}}" ] || return 9; command {0} "$@"; }}'
-_PROGRAMS = "sha256sum sha512sum cp mv mkdir find stat sed tr date git realpath readlink id uname head rm chmod cat cc"
-_BUILTINS = "cd echo printf read umask wait true"
-
-#: What recipes do that could reach the hooks.
-_RECIPES = {
-    "functions named like programs": "\n".join(map(_CALLED.format, _PROGRAMS.split())),
-    "functions named like builtins": "\n".join(map(_CALLED.format, _BUILTINS.split())),
-    "variables of the hooks": "_buildinfo_capture=/nonexistent _buildinfo_said=7 _buildinfo_status=1 "
-    "_buildinfo_leader=1 _buildinfo_log_file=/nonexistent/log _buildinfo_word=index _buildinfo_newest=5\n"
-    "export _buildinfo_epoch=1 _buildinfo_git=/bin/false _buildinfo_file=x _buildinfo_name=x _buildinfo_commit=x",
-    "no globbing": "set -f",
-    "a trace": "set -x",
-    "aliases": "alias command=false eval=false exec=false unset=false find=false stat=false",
-    "a short PATH": "PATH=/usr/bin:/bin; export PATH",
-    "another separator": "IFS=', '",
-    "no clobbering": "set -C",
-}
-
 
 @pytest.mark.parametrize("shell", ["dash", "busybox ash", "bash"])
-@pytest.mark.parametrize("recipe", _RECIPES)
+@pytest.mark.parametrize("recipe", RECIPES)
 def test_whatever_a_recipe_does_its_build_is_as_before_and_recorded(tmp_path: Path, recipe: str, shell: str) -> None:
     begin, end = APKBUILD.split("build() {")
     made = []
     for hooks in (True, False):
         builder = Builder(tmp_path / f"home{hooks}", interpreter=shell)
-        folder = builder.aport(f"{begin}{_RECIPES[recipe]}\nbuild() {{{end}")
+        folder = builder.aport(f"{begin}{RECIPES[recipe]}\nbuild() {{{end}")
         if not hooks:
             without_hooks(builder)
         done = builder.build(folder, **FIXED)
@@ -604,10 +593,12 @@ def test_a_fetched_source_goes_by_the_name_that_abuild_gives_it(
     distfiles = builder.home / "distfiles"
     distfiles.mkdir()
     (distfiles / name).write_text("fetched\n")
-    # The stand-in fetches nothing: the recipe adds what abuild would have fetched once the stand-in has its copies.
-    text = APKBUILD.replace("build() {", "build() {").replace(
-        'source="hello.sh hello.txt"', 'source="hello.sh hello.txt"\n_add() { source="$source ' + source + '"; }'
-    )
-    builder.build(builder.aport(text.replace("build() {\n", "build() {\n\t_add\n")))
+    # The stand-in fetches nothing and copies what stands in source from the aport's folder.
+    text = APKBUILD.replace('source="hello.sh hello.txt"', f'source="hello.sh hello.txt {source}"')
+    folder = builder.aport(text)
+    file = folder / source
+    file.parent.mkdir(parents=True)
+    file.write_text("fetched\n")
+    builder.build(folder)
     inputs = {entry["name"]: entry for entry in builder.record()["inputs"]}
     assert inputs[name]["url"] == url
