@@ -42,7 +42,7 @@ _buildinfo_event() {
 	[ -n "${pkgname:-}" ] || return 0
 	_buildinfo_locate "$2"
 	case $1 in
-	building | packing | package) # whichever comes first: abuild can be told to pack alone
+	building | chroot | packing | package) # whichever comes first: abuild can be told to pack alone
 		if ! _buildinfo_make "$1" "$2"; then
 			_buildinfo_complain "no capture can be written to ${_buildinfo_capture%/*}: this build has no record, its packages are not affected" \
 				"make that a folder you can write to, or set BUILDINFO_CAPTURES to one; check with: abuild-buildinfo doctor"
@@ -130,6 +130,11 @@ _buildinfo_building() {
 		logcmd() { _buildinfo_log "$@"; return 0; }
 	fi
 	_buildinfo_event building $$ "$1" || return 1
+	_buildinfo_adopt_epoch
+}
+
+# Export what the body chose, unless abuild or the caller has chosen before.
+_buildinfo_adopt_epoch() {
 	_buildinfo_epoch=${_buildinfo_said%% *}
 	case $_buildinfo_epoch in
 	'' | *[!0-9]*) return 0 ;;
@@ -191,6 +196,7 @@ fakeroot() {
 		return
 	fi
 	_buildinfo_event packing $$ || return 1
+	_buildinfo_adopt_epoch
 	_buildinfo_packed=0
 	command fakeroot "$@" || _buildinfo_packed=$?
 	[ "$_buildinfo_packed" -eq 0 ] || return "$_buildinfo_packed"
@@ -233,6 +239,12 @@ apk() {
 }
 
 _buildinfo_index() {
+	case $PWD/ in
+	"${startdir:-/dev/null}/" | "${srcdir:-/dev/null}"/* | "${builddir:-/dev/null}"/*) # the recipe's own, in build()
+		command apk "$@"
+		return
+		;;
+	esac
 	_buildinfo_finalize || return 1
 	if [ -n "${SOURCE_DATE_EPOCH:-}" ] && [ -z "${_buildinfo_newest:-}" ]; then
 		command apk "$@"
@@ -271,18 +283,23 @@ _buildinfo_finalize() {
 	[ "${BUILDINFO_FINALIZE:-1}" = 1 ] || return 0
 	[ ! -e "$_buildinfo_capture/tried" ] || return 0
 	_buildinfo_status=0
-	(
+	_buildinfo_said=$(
+		exec 2>&1 >/dev/null </dev/null
 		set +eux
 		true >"$_buildinfo_capture/tried"
 		. "$_buildinfo_dir/program.sh"
 		# shellcheck disable=SC2154 # set in program.sh
 		exec "$_buildinfo_python" -I -m buildinfo finalize --before-index "$_buildinfo_capture"
-	) >/dev/null 2>>"$_buildinfo_log_file" </dev/null || _buildinfo_status=$?
-	if [ "$_buildinfo_status" -ne 0 ]; then
-		_buildinfo_complain "finalize ended with status $_buildinfo_status, the packages are as abuild made them" \
-			"when its cause is mended, run: abuild-buildinfo finalize '$_buildinfo_capture'; its log: $_buildinfo_log_file"
-		return
+	) || _buildinfo_status=$?
+	if [ "$_buildinfo_status" -eq 0 ]; then
+		case $_buildinfo_said in # what the packager has to know of packages that are there
+		"abuild-buildinfo: "*) printf '%s\n' "$_buildinfo_said" >&2 || : ;;
+		esac
+		return 0
 	fi
+	( printf '%s\n' "$_buildinfo_said" >>"$_buildinfo_log_file" ) 2>/dev/null || :
+	_buildinfo_complain "finalize ended with status $_buildinfo_status, the packages are as abuild made them" \
+		"when its cause is mended, run: abuild-buildinfo finalize '$_buildinfo_capture'; its log: $_buildinfo_log_file"
 }
 
 fi

@@ -299,3 +299,45 @@ def test_the_stand_in_captures_what_the_real_abuild_does(real: Make, tmp_path: P
     assert shapes[0][0] == shapes[1][0]
     for file, names in shapes[1][1].items():
         assert names <= shapes[0][1][file] | {b"SRCDEST"}, file
+
+
+def test_a_recipe_that_makes_an_index_of_its_own_is_recorded_all_the_same(real: Make) -> None:
+    builder = real()
+    text = APKBUILD.replace("cp hello.sh hello", "cp hello.sh hello\n\tapk index --output own.tar.gz || true")
+    done = abuild(builder, builder.aport(text))
+    assert "abuild-buildinfo" not in done.stderr
+    assert outputs(builder) == PACKAGES
+
+
+def test_a_file_that_tar_left_out_is_told_loudly(real: Make) -> None:
+    """abuild itself says nothing: it ignores a tar that fails."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to put a failing tar before the real one for one user")
+    builder = real()
+    folder = builder.aport()
+    shim = builder.home / "shim"
+    shim.mkdir()
+    (shim / "tar").write_text(
+        '#!/bin/sh\ncase "$*" in *--xattrs-exclude*) exec /bin/tar --exclude=usr/bin/hello "$@" ;; esac\nexec /bin/tar "$@"\n'
+    )
+    (shim / "tar").chmod(0o755)
+    done = abuild(builder, folder, PATH=f"{shim}:/usr/sbin:/usr/bin:/sbin:/bin")
+    assert [line for line in done.stderr.splitlines() if line.startswith("abuild-buildinfo: ")] == [
+        "abuild-buildinfo: hello-1.2-r3.x86_64.buildinfo.toml: missing-file: "
+        "in the package tree but not in the package: hello: usr/bin/hello"
+    ]
+    assert "missing-file" in {taint["name"] for taint in builder.record()["taints"]}
+
+
+def test_packing_alone_in_a_dirty_tree_uses_the_time_of_the_commit(real: Make) -> None:
+    builder = real()
+    folder = builder.aport()
+    (folder / "left-over").write_text("x")
+    builder.own()
+    os.utime(folder / "APKBUILD", (1234567890, 1234567890))
+    abuild(builder, folder, "fetch", "unpack", "prepare", "build")
+    abuild(builder, folder, "rootpkg")
+    builder.run(builder.python, "-I", "-m", "buildinfo", "finalize", cwd=folder)
+    record = builder.record()
+    assert record["epoch"] == {"value": COMMIT_TIME, "rule": "commit"}
+    assert "epoch-differs" not in {taint["name"] for taint in record["taints"]}

@@ -66,7 +66,7 @@ def finalize(path: Path, *, repodest: Path | None = None, keep: bool = False) ->
     if written:
         replace_file(target, data)
     _dispose(path, keep or capture.local.get("BUILDINFO_KEEP") == "1")
-    notes = [f"tainted: {taint.name}" for taint in record.taints if taint.name == "missing-file"]
+    notes = [f"{taint.name}: {taint.reason}" for taint in record.taints if taint.name == "missing-file"]
     if capture.hooks != __version__:
         notes.append(
             f"the hooks that captured this build are version {capture.hooks}, this program is {__version__}: "
