@@ -64,7 +64,9 @@ _buildinfo_banners='cc clang ld as make tar pigz apk python3 samu ninja'
 _buildinfo_body() {
 	IFS=' 	
 '
-	_buildinfo_umask=$(umask)
+	case $1 in
+	packing | package) _buildinfo_umask=$(umask) ;;
+	esac
 	umask 077
 	case $1 in
 	building) _buildinfo_body_building "$@" ;;
@@ -315,12 +317,8 @@ _buildinfo_is_remote() {
 
 # Hash and measure the named files of a folder: $2.sha256, $2.sha512, $2.size.
 _buildinfo_hash() {
-	_buildinfo_to=$_buildinfo_capture/$2
-	if [ $# -eq 2 ]; then
-		: >"$_buildinfo_to.sha256" && : >"$_buildinfo_to.sha512" && : >"$_buildinfo_to.size"
-		return
-	fi
 	cd "$1" || return
+	_buildinfo_to=$_buildinfo_capture/$2
 	shift 2
 	command sha256sum -- "$@" >"$_buildinfo_to.sha256" &
 	_buildinfo_child=$!
@@ -358,8 +356,10 @@ _buildinfo_world() {
 		_buildinfo_file=${_buildinfo_file##*/}
 		[ ! -f "$SRCDEST/$_buildinfo_file" ] || _buildinfo_remotes="$_buildinfo_remotes $_buildinfo_file"
 	done
-	# shellcheck disable=SC2086
-	( _buildinfo_hash "$SRCDEST" sources $_buildinfo_remotes ) || return
+	if [ -n "$_buildinfo_remotes" ]; then
+		# shellcheck disable=SC2086
+		( _buildinfo_hash "$SRCDEST" sources $_buildinfo_remotes ) || return
+	fi
 	_buildinfo_environment >"$_buildinfo_capture/environment" || return
 	_buildinfo_database / installed || return
 	if [ -n "${CBUILDROOT:-}" ]; then
@@ -462,25 +462,22 @@ _buildinfo_ask_tools() {
 	done >"$_buildinfo_capture/banners"
 }
 
-# Print a folder and a file in it, if there is one at any depth. Empty folders, as Alpine has them, cost nothing.
+# Print the first file below a folder, if there is one. Links are not followed.
 _buildinfo_holds() {
-	_buildinfo_value=
 	for _buildinfo_line in "$1"/* "$1"/.[!.]*; do
-		if [ ! -d "$_buildinfo_line" ]; then
-			if [ -e "$_buildinfo_line" ] || [ -L "$_buildinfo_line" ]; then
-				printf '%s\n' "$_buildinfo_line"
-				return
-			fi
-			continue
+		if [ -d "$_buildinfo_line" ] && [ ! -L "$_buildinfo_line" ]; then
+			_buildinfo_holds "$_buildinfo_line" && return
+		elif [ -e "$_buildinfo_line" ] || [ -L "$_buildinfo_line" ]; then
+			printf '%s\n' "$_buildinfo_line"
+			return
 		fi
-		_buildinfo_value=folders
 	done
-	[ -z "$_buildinfo_value" ] || command find "$1" ! -type d | command head -n 1
+	return 1
 }
 
 _buildinfo_conditions() {
 	_buildinfo_zone=
-	if [ -L /etc/localtime ]; then
+	if [ -z "${TZ:-}" ] && [ -L /etc/localtime ]; then
 		_buildinfo_zone=$(command readlink /etc/localtime)
 	fi
 	_buildinfo_sandbox=none
@@ -490,9 +487,10 @@ _buildinfo_conditions() {
 		*[[:space:]]net[[:space:]]*) _buildinfo_sandbox=rootbld+net ;;
 		esac
 	fi
-	_buildinfo_gzip=$(command -v pigz || echo gzip)
+	_buildinfo_gzip=gzip
+	! command -v pigz >/dev/null || _buildinfo_gzip=pigz
 	for _buildinfo_file in /usr/local/bin /usr/local/sbin /usr/local/include /usr/local/lib; do
-		_buildinfo_holds "$_buildinfo_file"
+		_buildinfo_holds "$_buildinfo_file" || :
 	done >"$_buildinfo_capture/usrlocal"
 	if [ "${BUILDINFO_OBSERVE:-}" = 1 ]; then
 		{
@@ -502,8 +500,8 @@ _buildinfo_conditions() {
 	fi
 	_buildinfo_values startdir srcdir pkgbasedir builddir tmpdir REPODEST SRCDEST HOME CBUILDROOT CCACHE_DIR \
 		>"$_buildinfo_capture/paths" || return
-	_buildinfo_values _buildinfo_umask _buildinfo_zone _buildinfo_sandbox _buildinfo_gzip program_version JOBS CBUILD CHOST CTARGET CARCH USE_CCACHE PATH DEBUG \
-		>"$_buildinfo_capture/conditions"
+	_buildinfo_values _buildinfo_umask _buildinfo_zone _buildinfo_sandbox _buildinfo_gzip program_version JOBS CBUILD \
+		CHOST CTARGET CARCH USE_CCACHE PATH >"$_buildinfo_capture/conditions"
 }
 
 # The capture is complete if every part of it is: say so with a checksum of each of its files, in one rename.

@@ -318,7 +318,7 @@ def test_a_file_that_tar_left_out_is_told_loudly(real: Make) -> None:
     shim = builder.home / "shim"
     shim.mkdir()
     (shim / "tar").write_text(
-        '#!/bin/sh\ncase "$*" in *--xattrs-exclude*) exec /bin/tar --exclude=usr/bin/hello "$@" ;; esac\nexec /bin/tar "$@"\n'
+        '#!/bin/sh\ncase "$*" in *--xattrs-exclude*) set -- --exclude=usr/bin/hello "$@" ;; esac\nexec /bin/tar "$@"\n'
     )
     (shim / "tar").chmod(0o755)
     done = abuild(builder, folder, PATH=f"{shim}:/usr/sbin:/usr/bin:/sbin:/bin")

@@ -184,7 +184,7 @@ def _conditions(capture: Capture) -> Conditions:
         locale=next((locale for locale in locales if locale), "C"),
         zone=zone or None,
         jobs=int(count) if count.isdecimal() else None,
-        compressor=seen.get("gzip", "gzip").rpartition("/")[2],
+        compressor=seen.get("gzip", "gzip"),
         cbuild=seen.get("CBUILD", ""),
         chost=seen.get("CHOST", ""),
         ctarget=seen.get("CTARGET", ""),
