@@ -320,12 +320,30 @@ _buildinfo_hash() {
 	cd "$1" || return
 	_buildinfo_to=$_buildinfo_capture/$2
 	shift 2
-	command sha256sum -- "$@" >"$_buildinfo_to.sha256" &
+	command stat -L -c '%s %n' -- "$@" >"$_buildinfo_to.size" || return
+	_buildinfo_bytes=0
+	while read -r _buildinfo_value _buildinfo_line; do
+		_buildinfo_bytes=$((_buildinfo_bytes + _buildinfo_value))
+	done <"$_buildinfo_to.size"
+	_buildinfo_sum sha256 "$@" >"$_buildinfo_to.sha256" &
 	_buildinfo_child=$!
-	command stat -L -c '%s %n' -- "$@" >"$_buildinfo_to.size" &&
-		command sha512sum -- "$@" >"$_buildinfo_to.sha512"
+	_buildinfo_sum sha512 "$@" >"$_buildinfo_to.sha512"
 	_buildinfo_rc=$?
 	wait "$_buildinfo_child" && return "$_buildinfo_rc"
+}
+
+# Hash files with what is quicker: openssl takes longer to start, and a fraction of the time for each megabyte.
+_buildinfo_sum() {
+	_buildinfo_value=$1
+	shift
+	case " $*" in
+	*" -"*) _buildinfo_bytes=0 ;; # openssl would take it for an option
+	esac
+	if [ "$_buildinfo_bytes" -gt 4000000 ] && command -v openssl >/dev/null; then
+		command openssl dgst -r "-$_buildinfo_value" "$@"
+	else
+		command "${_buildinfo_value}sum" -- "$@"
+	fi
 }
 
 # What finalize needs on this machine and nobody else should see. The process is named with its start time.

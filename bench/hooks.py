@@ -89,6 +89,7 @@ PROGRAMS = [
     "mkdir",
     "mktemp",
     "mv",
+    "openssl",
     "printf",
     "readlink",
     "realpath",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from building import COMMIT_TIME, FILES, STANDIN, Builder, git
+from building import APKBUILD, COMMIT_TIME, FILES, STANDIN, Builder, git
 
 from buildinfo.document import read
 
@@ -196,3 +196,17 @@ def test_what_reaches_into_the_bytes_taints(builder: Builder, variable: dict[str
 
 def test_the_stand_in_is_small_enough_to_believe() -> None:
     assert len((STANDIN / "abuild").read_text().splitlines()) <= 80
+
+
+def test_a_large_source_is_hashed_as_truly_as_a_small_one(builder: Builder) -> None:
+    """Large ones go through another program."""
+    folder = builder.aport(
+        APKBUILD.replace('hello.txt"', 'hello.txt big.txt"'), {**FILES, "big.txt": "0123456789" * 500_000}
+    )
+    builder.build(folder)
+    inputs = {entry["name"]: entry for entry in builder.record()["inputs"]}
+    for name in ("big.txt", "hello.sh"):
+        data = (folder / name).read_bytes()
+        assert inputs[name]["size"] == len(data)
+        assert inputs[name]["sha256"] == hashlib.sha256(data).hexdigest()
+        assert inputs[name]["sha512"] == hashlib.sha512(data).hexdigest() == inputs[name]["declared"]["value"]
