@@ -32,7 +32,7 @@ RECIPES = {
     "export _buildinfo_epoch=1 _buildinfo_git=/bin/false _buildinfo_file=x _buildinfo_name=x _buildinfo_commit=x",
     "no globbing": "set -f",
     "a trace": "set -x",
-    "aliases": "alias command=false eval=false exec=false unset=false find=false stat=false",
+    "aliases": "alias command=false eval=false exec=false unset=false sed=false stat=false",
     "a short PATH": "PATH=/usr/bin:/bin; export PATH",
     "another separator": "IFS=', '",
     "no clobbering": "set -C",
