@@ -108,7 +108,7 @@ _buildinfo_body_packed() {
 _buildinfo_body_package() {
 	[ -e "$_buildinfo_capture/format" ] || _buildinfo_open || return
 	[ -e "$_buildinfo_capture/recipe" ] || _buildinfo_recipe || return
-	[ -e "$_buildinfo_capture/world" ] || _buildinfo_world || return
+	[ -e "$_buildinfo_capture/captured" ] || _buildinfo_world || return
 	( cd "$pkgbasedir" && command find "./$subpkgname" -print0 ) >>"$_buildinfo_capture/tree" || return
 	command cp .PKGINFO "$_buildinfo_capture/pkginfo/$subpkgname" && _buildinfo_seal
 }
@@ -384,7 +384,7 @@ _buildinfo_world() {
 		_buildinfo_database "$CBUILDROOT" sysroot || return
 	fi
 	_buildinfo_conditions || return
-	wait "$_buildinfo_tools_child" && : >"$_buildinfo_capture/world"
+	wait "$_buildinfo_tools_child" && : >"$_buildinfo_capture/captured"
 }
 
 _buildinfo_environment() {
@@ -501,6 +501,7 @@ _buildinfo_conditions() {
 	_buildinfo_sandbox=none
 	if [ -e /.abuild-buildinfo/inside ]; then
 		_buildinfo_sandbox=rootbld
+		command cp /etc/apk/world "$_buildinfo_capture/world" # what rootbld asked for, besides the recipe's wishes
 		case " $options " in
 		*[[:space:]]net[[:space:]]*) _buildinfo_sandbox=rootbld+net ;;
 		esac
@@ -526,7 +527,7 @@ _buildinfo_conditions() {
 _buildinfo_seal() {
 	(
 		cd "$_buildinfo_capture" || exit
-		if [ ! -e world ]; then
+		if [ ! -e captured ]; then
 			echo "not complete: an earlier step failed" >&2
 			exit 1
 		fi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import hashlib
 import os
 import pwd
@@ -154,7 +155,8 @@ class Builder:
         }
         user: dict[str, Any] = {}
         if self.uid is not None:
-            user = {"user": self.uid, "group": pwd.getpwuid(self.uid).pw_gid, "extra_groups": []}
+            groups = [entry.gr_gid for entry in grp.getgrall() if entry.gr_name == "abuild"]  # abuild-apk asks for it
+            user = {"user": self.uid, "group": pwd.getpwuid(self.uid).pw_gid, "extra_groups": groups}
         done = subprocess.run(
             [str(word) for word in command],
             cwd=cwd,

@@ -41,10 +41,11 @@ def _unprivileged() -> int | None:
 
 @pytest.fixture(scope="session")
 def real_home() -> Iterator[Path]:
-    """A folder that an unprivileged user may enter, outside /tmp (rootbld puts its own /tmp over that)."""
+    """A folder that an unprivileged user may enter, where rootbld puts nothing of its own over it."""
     if shutil.which("abuild") is None:
         pytest.skip("needs the real abuild on PATH")
-    folder = Path(tempfile.mkdtemp(prefix="buildinfo-test.", dir="/var/tmp"))
+    place = "/srv" if os.access("/srv", os.W_OK) else "/var/tmp"
+    folder = Path(tempfile.mkdtemp(prefix="buildinfo-test.", dir=place))
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
@@ -81,7 +82,13 @@ def real(real_home: Path, real_key: Path, request: pytest.FixtureRequest) -> Cal
                 )
         home.mkdir()
         made = Builder(home, uid=uid)
-        made.config.write_text(f'PACKAGER_PRIVKEY="{real_key}"\n' + made.config.read_text())
+        tested = Path(str(shutil.which("abuild"))).parent
+        made.environment["USER"] = pwd.getpwuid(os.geteuid() if uid is None else uid).pw_name
+        made.environment["PATH"] = f"{tested}:/usr/sbin:/usr/bin:/sbin:/bin"
+        for half in (real_key, Path(f"{real_key}.pub")):
+            shutil.copy(half, made.config.parent)
+        made.config.write_text(f'PACKAGER_PRIVKEY="{made.config.parent / real_key.name}"\n' + made.config.read_text())
+        made.own()
         return made
 
     return make

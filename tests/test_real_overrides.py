@@ -197,7 +197,7 @@ def test_a_build_that_is_killed_leaves_nothing_half(real: Make) -> None:
     program(builder, f': >"{reached}"; sleep 60')
     folder = builder.aport()
     environment = {
-        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        **builder.environment,
         "HOME": str(builder.home),
         "REPODEST": str(builder.repodest),
         **FIXED,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -27,11 +28,19 @@ def repository() -> str:
     return place
 
 
+def prepare(builder: Builder, repository: str, apkbuild: str) -> Path:
+    """An aport with what rootbld needs: its repositories, and for abuild before 3.18 a SRCDEST and APORTSDIR."""
+    (builder.home / "distfiles").mkdir(exist_ok=True)
+    builder.environment["APORTSDIR"] = str(builder.aports)
+    folder = builder.aport(apkbuild)
+    (folder.parent / ".rootbld-repositories").write_text(f"{repository}/main\n")
+    return folder
+
+
 def rootbld(
     builder: Builder, repository: str, apkbuild: str = APKBUILD, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    folder = builder.aport(apkbuild)
-    (folder.parent / ".rootbld-repositories").write_text(f"{repository}/main\n")
+    folder = prepare(builder, repository, apkbuild)
     return builder.run("abuild", "rootbld", cwd=folder, **environment)
 
 
@@ -41,7 +50,8 @@ def test_the_chroot_is_recorded(real: Make, repository: str) -> None:
     assert "abuild-buildinfo" not in done.stderr
     record = read(builder.record_file())
     assert record.conditions.sandbox == "rootbld"
-    assert record.conditions.paths["startdir"] == "/home/user/aports/main/hello"
+    # abuild 3.12 and older builds at the path that it has outside, which is not told.
+    assert record.conditions.paths.get("startdir") in ("/home/user/aports/main/hello", None)
     assert record.epoch.value == COMMIT_TIME
     assert record.epoch.rule == "commit"
     names = {package.name: package.requested for package in record.installed}
@@ -96,8 +106,7 @@ def test_the_database_is_the_chroots_own(real: Make, repository: str) -> None:
 
 def test_a_failed_chroot_build_leaves_no_record_and_says_nothing_more(real: Make, repository: str) -> None:
     builder = real()
-    folder = builder.aport(APKBUILD.replace("cp hello.sh hello", "false"))
-    (folder.parent / ".rootbld-repositories").write_text(f"{repository}/main\n")
+    folder = prepare(builder, repository, APKBUILD.replace("cp hello.sh hello", "false"))
     done = builder.run("abuild", "rootbld", cwd=folder, check=False)
     assert done.returncode != 0
     assert "abuild-buildinfo" not in done.stderr
@@ -109,7 +118,7 @@ def test_a_failed_chroot_build_leaves_no_record_and_says_nothing_more(real: Make
 def test_build_in_the_chroot_sees_nothing_but_two_variables(real: Make, repository: str) -> None:
     seen = {}
     for hooks in (True, False):
-        builder = real("with" if hooks else "without")
+        builder = real()
         if not hooks:
             lines = builder.config.read_text().splitlines(keepends=True)
             builder.config.write_text("".join(line for line in lines if "# abuild-buildinfo" not in line))
@@ -123,6 +132,7 @@ def test_build_in_the_chroot_sees_nothing_but_two_variables(real: Make, reposito
                 ["tar", "-xzOf", package, "usr/share/doc/hello/hello.txt"], capture_output=True, text=True, check=False
             ).stdout.splitlines()
         )
+        shutil.rmtree(builder.home)
     assert seen[True]
     changed = {line.partition("=")[0] for line in seen[True] ^ seen[False]}
     assert changed <= {"SOURCE_DATE_EPOCH", "ABUILD_LAST_COMMIT"}

@@ -142,11 +142,12 @@ def _installed(capture: Capture, database: InstalledDatabase | None) -> list[Ins
 
 
 def _requested(capture: Capture) -> frozenset[str]:
-    """Names that the build asked for: abuild's own list, or with -d the recipe's."""
+    """Names that the build asked for: abuild's own list, or with -d the recipe's; in rootbld its chroot's world."""
     words = capture.requested.get("builddeps", "").split() + capture.requested.get("hostdeps", "").split()
     if not words:
         for name in ("makedepends", "makedepends_build", "makedepends_host", "checkdepends", "depends"):
             words += capture.words(name)
+    words += capture.text("world").split()
     return frozenset(_name_of(word) for word in words if not word.startswith("!"))
 
 

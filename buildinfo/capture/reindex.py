@@ -47,7 +47,7 @@ def reindex(folder: Path, *, sign: bool = True) -> None:
         UnreadableError: one of them failed; the old index is as it was.
     """
     target = folder / INDEX
-    description = (read_index(target).description or "").strip() if target.is_file() else folder.parent.name
+    description = (read_index(target).description or "") if target.is_file() else folder.parent.name
     packages = sorted(path.name for path in folder.glob("*.apk"))
     newest = max(read_package(folder / name, members=False).pkginfo.builddate or 0 for name in packages)
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(newest)}
