@@ -441,7 +441,8 @@ _buildinfo_database() {
 
 _buildinfo_find_tools() {
 	unalias -a
-	for _buildinfo_name in $_buildinfo_tools ${BUILDINFO_TOOLS:-}; do
+	# Cross-compilers are not on the list, but named by the variables.
+	for _buildinfo_name in $_buildinfo_tools ${CC%% *} ${CXX%% *} ${LD%% *} ${BUILDINFO_TOOLS:-}; do
 		unset -f "$_buildinfo_name" 2>/dev/null
 		command -v "$_buildinfo_name"
 	done >"$_buildinfo_capture/tools"
@@ -453,8 +454,10 @@ _buildinfo_find_tools() {
 		/*) set -- "$@" "$_buildinfo_file" ;;
 		esac
 	done <"$_buildinfo_capture/tools"
-	if command -v cc >/dev/null; then # the compiler proper behind the C driver
-		_buildinfo_file=$(command cc -print-prog-name=cc1 2>/dev/null)
+	_buildinfo_file=${CC:-cc}
+	if command -v "${_buildinfo_file%% *}" >/dev/null; then # the compiler proper behind the C driver
+		# shellcheck disable=SC2086 # options may stand in CC
+		_buildinfo_file=$(command $_buildinfo_file -print-prog-name=cc1 2>/dev/null)
 		case $_buildinfo_file in
 		/*) set -- "$@" "$_buildinfo_file" ;;
 		esac

@@ -136,3 +136,12 @@ def test_build_in_the_chroot_sees_nothing_but_two_variables(real: Make, reposito
     assert seen[True]
     changed = {line.partition("=")[0] for line in seen[True] ^ seen[False]}
     assert changed <= {"SOURCE_DATE_EPOCH", "ABUILD_LAST_COMMIT"}
+
+
+def test_the_compiler_proper_is_recorded_with_its_own_checksum(real: Make, repository: str) -> None:
+    builder = real()
+    rootbld(builder, repository)
+    tools = {tool.name: tool for tool in read(builder.record_file()).tools}
+    assert tools["cc1"].package == tools["gcc"].package
+    assert tools["cc1"].checksum not in (None, tools["gcc"].checksum)
+    assert tools["collect2"].path.rpartition("/")[0] == tools["cc1"].path.rpartition("/")[0]

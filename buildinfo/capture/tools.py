@@ -18,6 +18,9 @@ from buildinfo.capture.reader import Capture
 from buildinfo.capture.redact import Placeholders
 from buildinfo.model import Tool, as_text
 
+#: What GCC's other drivers run, beside the C compiler proper. Which of them are there, the database says.
+_COMPILERS = ("cc1plus", "cc1obj", "cc1objplus", "f951", "gnat1", "d21", "go1", "lto1", "collect2")
+
 #: Entries that the memory of hashes keeps at most.
 _REMEMBERED = 2000
 
@@ -33,13 +36,14 @@ def read_tools(
         placeholders: for tools in a home and banners that name their file.
         memory: file that remembers hashes between builds; None to remember nothing.
     """
-    paths = _paths(capture)
+    paths = dict.fromkeys(capture.text("tools").splitlines())
     targets = _targets(capture)
     banners = _banners(capture)
     root = Path(capture.local.get("BUILD_ROOT") or "/") if "inner" in capture.files else Path("/")
     unowned = _Hashes(root, capture, memory)
     tools = []
-    for name, path in sorted(paths.items()):
+    for path in paths:
+        name = path.rpartition("/")[2]
         target = targets.get(path, path)
         owner = None if database is None else database.owner_of(target) or database.owner_of(path)
         tool = Tool(name=name, path=placeholders.apply(path))
@@ -55,12 +59,21 @@ def read_tools(
             tool.checksum = checksum
         tools.append(tool)
     unowned.save()
+    tools += _compilers_proper(next((path for path in paths if path.endswith("/cc1")), None), database)
+    return sorted(tools, key=lambda tool: (tool.name, tool.path))
+
+
+def _compilers_proper(cc1: str | None, database: InstalledDatabase | None) -> list[Tool]:
+    """The compilers beside cc1 that packages own: hashing g++ says nothing of the program that compiles."""
+    if cc1 is None or database is None:
+        return []
+    tools = []
+    for name in _COMPILERS:
+        path = f"{cc1.rpartition('/')[0]}/{name}"
+        if owner := database.owner_of(path):
+            package, checksum = owner
+            tools.append(Tool(name=name, path=path, package=f"{package.name}-{package.version}", checksum=checksum))
     return tools
-
-
-def _paths(capture: Capture) -> dict[str, str]:
-    """Tool name -> its path on PATH; the compiler proper goes by ``cc1``."""
-    return {path.rpartition("/")[2]: path for path in capture.text("tools").splitlines()}
 
 
 def _targets(capture: Capture) -> dict[str, str]:
