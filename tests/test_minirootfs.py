@@ -46,14 +46,14 @@ def build(alpine: Path) -> Path:
         + '\t\tcd "$control"; : >control.tar.gz; : >data.tar.gz; echo "datahash = none" >>.PKGINFO\n'
         + text[end:]
     )
-    (home / "abuild").write_text(shorter)
-    (home / "abuild").chmod(0o755)
+    shutil.copytree(STANDIN, home / "standin")
+    (home / "standin" / "abuild").write_text(shorter)
     aport = home / "aports" / "main" / "hello"
     aport.mkdir(parents=True)
     (aport / "APKBUILD").write_text(APKBUILD.replace('"$pkgname-doc"', '""'))
     for name, content in FILES.items():
         (aport / name).write_text(content)
-    command = "cd /home/builder/aports/main/hello && exec /home/builder/abuild"
+    command = "cd /home/builder/aports/main/hello && exec /home/builder/standin/abuild"
     done = subprocess.run(
         ["chroot", alpine, "/bin/busybox", "ash", "-c", command],
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/home/builder"},
