@@ -38,7 +38,7 @@ lint: $(VENV)/ready ## Lint and type check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	shellcheck abuild-hooks/*.sh tests/standin/abuild
+	shellcheck abuild-hooks/*.sh tests/standin/abuild tests/standin/bin/*
 
 .PHONY: schemas
 schemas: $(VENV)/ready ## Write schemas/ anew from the model
