@@ -107,7 +107,10 @@ _buildinfo_body_packed() {
 # Root with -F: once for each package, just before its signature is made.
 _buildinfo_body_package() {
 	[ -e "$_buildinfo_capture/format" ] || _buildinfo_open || return
-	[ -e "$_buildinfo_capture/recipe" ] || _buildinfo_recipe || return
+	if [ ! -e "$_buildinfo_capture/recipe" ]; then
+		_buildinfo_callers_epoch= # what this child was given, its parent may have chosen
+		_buildinfo_recipe || return
+	fi
 	[ -e "$_buildinfo_capture/captured" ] || _buildinfo_world || return
 	( cd "$pkgbasedir" && command find "./$subpkgname" -print0 ) >>"$_buildinfo_capture/tree" || return
 	command cp .PKGINFO "$_buildinfo_capture/pkginfo/$subpkgname" && _buildinfo_seal
@@ -263,21 +266,23 @@ _buildinfo_repository() {
 }
 
 # The caller's value; else the commit's time, unless the commit is only where a shallow clone was cut; else the
-# APKBUILD's own time, as abuild does. Where we are asked late, abuild has chosen one of the last two already.
+# APKBUILD's own time, as abuild does. What is set already, the recipe or abuild itself has chosen.
 _buildinfo_choose_epoch() {
-	if [ -n "${_buildinfo_callers_epoch:-}" ]; then
-		_buildinfo_epoch=$_buildinfo_callers_epoch
+	_buildinfo_epoch=${SOURCE_DATE_EPOCH:-}
+	if [ -n "$_buildinfo_epoch" ] && [ "$_buildinfo_epoch" = "$_buildinfo_callers_epoch" ]; then
 		_buildinfo_rule=caller
-	elif [ -n "${SOURCE_DATE_EPOCH:-}" ]; then
-		_buildinfo_epoch=$SOURCE_DATE_EPOCH
-		_buildinfo_rule=mtime
-		[ "$_buildinfo_epoch" != "$_buildinfo_commit_time" ] || _buildinfo_rule=commit
-	elif [ -n "$_buildinfo_commit_time" ] && [ -z "$_buildinfo_shallow" ]; then
+	elif [ "${_buildinfo_epoch:-$_buildinfo_commit_time}" = "$_buildinfo_commit_time" ] &&
+		[ -n "$_buildinfo_commit_time" ] && [ -z "$_buildinfo_shallow" ]; then
 		_buildinfo_epoch=$_buildinfo_commit_time
 		_buildinfo_rule=commit
 	else
-		_buildinfo_epoch=$(command stat -c %Y "$APKBUILD") || return
-		_buildinfo_rule=mtime
+		_buildinfo_value=$(command stat -c %Y "$APKBUILD") || return
+		if [ "${_buildinfo_epoch:-$_buildinfo_value}" = "$_buildinfo_value" ]; then
+			_buildinfo_epoch=$_buildinfo_value
+			_buildinfo_rule=mtime
+		else
+			_buildinfo_rule=recipe
+		fi
 	fi
 	printf '%s %s\n' "$_buildinfo_rule" "$_buildinfo_epoch" >"$_buildinfo_capture/epoch" || return
 	echo "$_buildinfo_epoch $_buildinfo_commit$_buildinfo_dirty" >&3

@@ -239,12 +239,11 @@ apk() {
 }
 
 _buildinfo_index() {
-	case $PWD/ in
-	"${startdir:-/dev/null}/" | "${srcdir:-/dev/null}"/* | "${builddir:-/dev/null}"/*) # the recipe's own, in build()
-		command apk "$@"
+	_buildinfo_word=${PWD%/*}
+	if [ "${_buildinfo_word##*/}" != "${repo:-}" ] || [ "$PWD" = "${startdir:-}" ]; then
+		command apk "$@" # not in $REPODEST/$repo/ARCH: the recipe's own
 		return
-		;;
-	esac
+	fi
 	_buildinfo_finalize || return 1
 	if [ -n "${SOURCE_DATE_EPOCH:-}" ] && [ -z "${_buildinfo_newest:-}" ]; then
 		command apk "$@"

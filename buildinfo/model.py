@@ -100,8 +100,8 @@ class Epoch:
     """SOURCE_DATE_EPOCH and why it has that value."""
 
     value: int = about("Seconds since 1970-01-01 UTC.")
-    rule: Literal["caller", "commit", "mtime"] = about(
-        "caller: it was set; commit: time of the aport's last commit; mtime: of the APKBUILD file."
+    rule: Literal["caller", "commit", "mtime", "recipe"] = about(
+        "caller: it was set; commit: time of the aport's last commit; mtime: of the APKBUILD file; recipe: it sets it."
     )
 
 

@@ -299,7 +299,8 @@ def test_the_stand_in_captures_what_the_real_abuild_does(real: Make, tmp_path: P
 
 def test_a_recipe_that_makes_an_index_of_its_own_is_recorded_all_the_same(real: Make) -> None:
     builder = real()
-    text = APKBUILD.replace("cp hello.sh hello", "cp hello.sh hello\n\tapk index --output own.tar.gz || true")
+    own = 'apk index --output own.tar.gz || true\n\tcd /tmp\n\tapk index --output "$srcdir"/own.tar.gz || true'
+    text = APKBUILD.replace("cp hello.sh hello", f"cp hello.sh hello\n\t{own}")
     done = abuild(builder, builder.aport(text))
     assert "abuild-buildinfo" not in done.stderr
     assert outputs(builder) == PACKAGES
@@ -366,3 +367,19 @@ def test_a_package_finalized_by_hand_makes_a_stale_index_known_and_remade(real: 
     again = index.read_bytes()
     abuild(builder, folder, "index")
     assert index.read_bytes() == again
+
+
+def test_an_epoch_that_the_recipe_sets_is_told_as_that(real: Make) -> None:
+    builder = real()
+    abuild(builder, builder.aport(APKBUILD.replace("build() {", "export SOURCE_DATE_EPOCH=77\n\nbuild() {")))
+    assert builder.record()["epoch"] == {"value": 77, "rule": "recipe"}
+    assert "epoch-from-file-time" not in {taint["name"] for taint in builder.record().get("taints", [])}
+
+
+def test_single_steps_as_root_know_that_nobody_set_the_epoch(real: Make) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    builder = real(root=True)
+    folder = builder.aport()
+    abuild(builder, folder, "fetch", "unpack", "prepare", "build", "rootpkg", "index")
+    assert builder.record()["epoch"] == {"value": COMMIT_TIME, "rule": "commit"}

@@ -122,11 +122,11 @@ def _memory(path: Path) -> Path | None:
 
 
 def _dispose(path: Path, keep: bool) -> None:
-    """The capture has done its work. One that cannot be removed is marked, so that nobody takes it for new."""
-    if keep:
+    """The capture has done its work. One that is kept or cannot be removed is marked: nobody takes it for new."""
+    if not keep:
+        shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
         try:
             (path / "finalized").touch()
         except OSError as error:
-            raise UnreadableError(f"cannot be marked: {error.strerror}", where=path) from error
-    else:
-        shutil.rmtree(path, ignore_errors=True)
+            raise UnreadableError(f"cannot be removed or marked: {error.strerror}", where=path) from error

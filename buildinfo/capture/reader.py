@@ -96,7 +96,7 @@ def read_capture(path: Path) -> Capture:
         if not recipe.get(name):
             raise CaptureError(f"damaged: its recipe has no {name}", where=path, mend="build again")
     rule, _, seconds = (path / "epoch").read_text().strip().partition(" ")
-    if rule not in ("caller", "commit", "mtime") or not seconds.isdecimal():
+    if rule not in ("caller", "commit", "mtime", "recipe") or not seconds.isdecimal():
         raise CaptureError(
             f"SOURCE_DATE_EPOCH was {seconds[:40]!r}, not a number of seconds", where=path, mend="build again"
         )

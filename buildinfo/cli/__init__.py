@@ -62,8 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = parser.parse_args(words)
         if args.command is None:
-            parser.print_help()
-            return 2
+            parser.error("no command is given")
         return int(import_module(f"buildinfo.cli.{args.command}").run(args))
     except BuildinfoError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)

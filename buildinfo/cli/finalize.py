@@ -29,15 +29,14 @@ def run(args: argparse.Namespace) -> int:
     for capture in captures:
         try:
             done = finalize(capture, repodest=args.packages, keep=args.keep)
+            print(f"{done.record}: {'written' if done.written else 'unchanged'}")
+            for note in done.notes:
+                print(f"abuild-buildinfo: {done.record.name}: {note}", file=sys.stderr)
+            if not args.before_index and not _index(done.packages, args):
+                status = max(status, 1)
         except BuildinfoError as error:
             print(f"abuild-buildinfo: {error}", file=sys.stderr)
             status = 2
-            continue
-        print(f"{done.record}: {'written' if done.written else 'unchanged'}")
-        for note in done.notes:
-            print(f"abuild-buildinfo: {done.record.name}: {note}", file=sys.stderr)
-        if not args.before_index and not _index(done.packages, args):
-            status = max(status, 1)
     return status
 
 
