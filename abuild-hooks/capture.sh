@@ -75,6 +75,7 @@ _buildinfo_body() {
 	package) _buildinfo_body_package ;;
 	chroot) _buildinfo_body_chroot ;;
 	merge) _buildinfo_body_merge ;;
+	requested) _buildinfo_requested && _buildinfo_seal ;; # root with -F: the child that packed did not know
 	newest) shift 2 && _buildinfo_body_newest "$@" ;;
 	esac
 }
@@ -140,23 +141,30 @@ _buildinfo_body_chroot() {
 	done >"$BUILD_ROOT/.abuild-buildinfo/inside"
 }
 
+# What the chroot left is what a build left: nothing in it is followed, and only this build's own capture is taken.
 _buildinfo_body_merge() {
-	for _buildinfo_inner in "$BUILD_ROOT"/tmp/.abuild-buildinfo/*; do
-		[ ! -s "$_buildinfo_inner/log" ] || command cat "$_buildinfo_inner/log" >&2
-		if [ -e "$_buildinfo_inner/told" ]; then # a step failed in there, and the user knows
-			: >"$_buildinfo_capture/told"
-			return
-		fi
-		if [ ! -e "$_buildinfo_inner/complete" ]; then
-			echo "the chroot left no complete capture: its abuild did not load the hooks" >&2
-			return 1
-		fi
-		command mv "$_buildinfo_inner/complete" "$_buildinfo_inner/inner" || return
-		command rm -f "$_buildinfo_inner/log"
-		command cp -R "$_buildinfo_inner/." "$_buildinfo_capture/" || return
-		_buildinfo_local && _buildinfo_requested && _buildinfo_seal
+	_buildinfo_inner=$BUILD_ROOT/tmp/.abuild-buildinfo
+	if [ -L "$_buildinfo_inner" ] || [ -n "$(command find "$_buildinfo_inner" ! -type d ! -type f)" ]; then
+		echo "the chroot left something else than files and folders for a capture" >&2
+		return 1
+	fi
+	set -- "$_buildinfo_inner/$pkgname-$pkgver-r$pkgrel.$CARCH".*
+	if [ $# -ne 1 ] || [ ! -d "$1" ]; then
+		echo "the chroot left no capture, or more than one: its abuild did not load the hooks" >&2
+		return 1
+	fi
+	[ ! -s "$1/log" ] || command cat "$1/log" >&2
+	if [ -e "$1/told" ]; then # a step failed in there, and the user knows
+		: >"$_buildinfo_capture/told"
 		return
-	done
+	fi
+	if [ ! -e "$1/complete" ]; then
+		echo "the chroot left no complete capture" >&2
+		return 1
+	fi
+	command mv "$1/complete" "$1/inner" && command rm -f "$1/log" &&
+		command cp -R "$1/." "$_buildinfo_capture/" &&
+		_buildinfo_local && _buildinfo_requested && _buildinfo_seal
 }
 
 # The newest build time in the index that apk index just wrote to the file behind --output or -o.
@@ -193,9 +201,7 @@ _buildinfo_recipe() {
 	command cp "$APKBUILD" "$_buildinfo_capture/APKBUILD" || return
 	_buildinfo_repository >"$_buildinfo_capture/repository" || return
 	_buildinfo_choose_epoch || return
-	_buildinfo_list_files
-	# shellcheck disable=SC2086 # names with a blank are not among them
-	( _buildinfo_hash "$startdir" inputs $_buildinfo_files ) || return
+	_buildinfo_hash_inputs || return
 	_buildinfo_local || return
 	# Last: its presence says that all of the above is there.
 	_buildinfo_values pkgname pkgver pkgrel pkgdesc url arch license options source subpackages allpackages depends \
@@ -237,7 +243,7 @@ _buildinfo_repository() {
 "*}
 	_buildinfo_place=${_buildinfo_place#*"
 "}
-	_buildinfo_ask_git ls-files >"$_buildinfo_capture/tracked" || return
+	_buildinfo_ask_git -c core.quotePath=false ls-files >"$_buildinfo_capture/tracked" || return
 	while read -r _buildinfo_file; do
 		[ "$_buildinfo_file" != "${APKBUILD##*/}" ] || _buildinfo_commit=yes
 	done <"$_buildinfo_capture/tracked"
@@ -288,30 +294,47 @@ _buildinfo_choose_epoch() {
 	echo "$_buildinfo_epoch $_buildinfo_commit$_buildinfo_dirty" >&3
 }
 
-# Set _buildinfo_files: the names below startdir of the recipe, local sources, install scripts and triggers, and of
-# what else git tracks there.
-_buildinfo_list_files() {
-	_buildinfo_files=
-	_buildinfo_list_file "${APKBUILD##*/}"
+# Hash the recipe, local sources, install scripts and triggers, and what else git tracks beside them. Names that are not
+# one line, and tracked files beyond a thousand, go to inputs.skipped instead.
+_buildinfo_hash_inputs() (
+	set -- "${APKBUILD##*/}"
+	_buildinfo_known="
+${APKBUILD##*/}
+"
 	for _buildinfo_file in $source $install $triggers; do
-		_buildinfo_is_remote "$_buildinfo_file" || _buildinfo_list_file "${_buildinfo_file%%=*}"
+		! _buildinfo_is_remote "$_buildinfo_file" || continue
+		_buildinfo_file=${_buildinfo_file%%=*}
+		case $_buildinfo_known in
+		*"
+$_buildinfo_file
+"*) continue ;;
+		esac
+		_buildinfo_known="$_buildinfo_known$_buildinfo_file
+"
+		[ ! -f "$startdir/$_buildinfo_file" ] || set -- "$@" "$_buildinfo_file"
 	done
 	if [ -e "$_buildinfo_capture/tracked" ]; then
 		while IFS= read -r _buildinfo_file; do
-			_buildinfo_list_file "$_buildinfo_file"
-		done <"$_buildinfo_capture/tracked"
+			case $_buildinfo_known in
+			*"
+$_buildinfo_file
+"*) continue ;;
+			esac
+			case $_buildinfo_file in
+			\"*) printf '%s\n' "$_buildinfo_file" ;; # git quotes what is not one plain line
+			*)
+				[ -f "$startdir/$_buildinfo_file" ] || continue
+				if [ $# -lt 1000 ]; then
+					set -- "$@" "$_buildinfo_file"
+				else
+					printf '%s\n' "$_buildinfo_file"
+				fi
+				;;
+			esac
+		done <"$_buildinfo_capture/tracked" >"$_buildinfo_capture/inputs.skipped"
 	fi
-}
-
-_buildinfo_list_file() {
-	case " $_buildinfo_files " in
-	*" $1 "*) return ;;
-	esac
-	case $1 in
-	*[!A-Za-z0-9_./,:@%=~+-]*) echo "not recorded, its name is unusual: $1" >&2 ;;
-	*) [ ! -f "$startdir/$1" ] || _buildinfo_files="$_buildinfo_files $1" ;;
-	esac
-}
+	_buildinfo_hash "$startdir" inputs "$@"
+)
 
 _buildinfo_is_remote() {
 	case ${1#*::} in
@@ -404,13 +427,15 @@ declare -x $_buildinfo_name="*) ;;
 		esac
 		eval "_buildinfo_value=\${$_buildinfo_name-}"
 		case $_buildinfo_value in
-		*://*) _buildinfo_value=$(_buildinfo_cut "$_buildinfo_value") ;;
+		*://* | *[Pp][Aa][Ss][Ss][Ww]* | *[Tt][Oo][Kk][Ee][Nn]=* | *[Ss][Ee][Cc][Rr][Ee][Tt]=*)
+			_buildinfo_value=$(_buildinfo_cut "$_buildinfo_value")
+			;;
 		esac
 		printf '%s=%s\0' "$_buildinfo_name" "$_buildinfo_value" || return
 	done
 }
 
-# Cut user information, query and fragment out of every URL in a text, as redact.py does and explains: first a
+# Cut user information, query and fragment out of every URL in a text, and what is called a password, token or secret, as redact.py does and explains: first a
 # line break before each further URL of a list, at last the line breaks away.
 _buildinfo_cut() {
 	printf '%s' "$1" | command sed \
@@ -418,7 +443,10 @@ _buildinfo_cut() {
 		-e 's!://[^][/?#[:space:]:]*:[0-9]*[^]0-9/?#[:space:]][^[:space:]]*@!://!g' \
 		-e 's!://[^/?#[:space:]]*@!://!g' \
 		-e 's!\(://[^?#[:space:]]*\)[?#][^[:space:]]*!\1!g' \
-		-e 's!\n!!g'
+		-e 's!\n!!g' \
+		-e 's!\([Pp][Aa][Ss][Ss][Ww][Oo]*[Rr]*[Dd]=\)[^[:space:]]*!\1!g' \
+		-e 's!\([Tt][Oo][Kk][Ee][Nn]=\)[^[:space:]]*!\1!g' \
+		-e 's!\([Ss][Ee][Cc][Rr][Ee][Tt]=\)[^[:space:]]*!\1!g'
 }
 
 # Copy what apk knows of the root in $1 to files whose names begin with $2.

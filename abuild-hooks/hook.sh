@@ -50,7 +50,10 @@ _buildinfo_event() {
 		fi
 		;;
 	esac
-	! _buildinfo_is_broken || return 0
+	if _buildinfo_is_broken; then
+		[ "${BUILDINFO_STRICT:-}" != 1 ]
+		return
+	fi
 	_buildinfo_said=$(
 		exec 3>&1 >/dev/null 2>>"$_buildinfo_log_file" </dev/null
 		# What the recipe did to the shell is not for us.
@@ -124,7 +127,7 @@ _buildinfo_log() {
 
 _buildinfo_building() {
 	# The caller's logger may be exported: give the build the value that it would have without us.
-	if [ -n "$_buildinfo_chain" ]; then
+	if [ -n "$_buildinfo_chained" ]; then
 		ABUILD_LOG_CMD=$_buildinfo_chain
 		# shellcheck disable=SC2317 # called by abuild
 		logcmd() { _buildinfo_log "$@"; return 0; }
@@ -177,16 +180,14 @@ _buildinfo_leads() (
 ) 2>/dev/null
 
 _buildinfo_chain=
-case ${ABUILD_LOG_CMD:-} in
-'') ABUILD_LOG_CMD=_buildinfo_log ;;
-_buildinfo_log) ;;
-*)
-	if [ -z "${FAKEROOTKEY:-}" ] && _buildinfo_leads; then
-		_buildinfo_chain=$ABUILD_LOG_CMD
-		ABUILD_LOG_CMD=_buildinfo_log
-	fi
-	;;
-esac
+_buildinfo_chained=
+if [ -z "${ABUILD_LOG_CMD+x}" ]; then
+	ABUILD_LOG_CMD=_buildinfo_log
+elif [ "$ABUILD_LOG_CMD" != _buildinfo_log ] && [ -z "${FAKEROOTKEY:-}" ] && _buildinfo_leads; then
+	_buildinfo_chain=$ABUILD_LOG_CMD
+	_buildinfo_chained=1
+	ABUILD_LOG_CMD=_buildinfo_log
+fi
 
 # --- packing: abuild's own call of fakeroot is the moment before and the moment after -----------------------
 
@@ -268,12 +269,17 @@ _buildinfo_index() {
 _buildinfo_finalize() {
 	[ -n "${pkgname:-}" ] || return 0
 	_buildinfo_locate $$
-	if [ ! -d "$_buildinfo_capture" ] || [ -e "$_buildinfo_capture/finalized" ] || _buildinfo_is_broken; then
+	if [ ! -d "$_buildinfo_capture" ] || [ -e "$_buildinfo_capture/finalized" ]; then
 		return 0
 	fi
 	if [ -n "${BUILD_ROOT:-}" ] && [ -d "${BUILD_ROOT:-}" ]; then
 		_buildinfo_event merge $$ || return 1
-		! _buildinfo_is_broken || return 0
+	elif [ -e "$_buildinfo_capture/complete" ] && [ ! -e "$_buildinfo_capture/requested" ]; then
+		_buildinfo_event requested $$ || return 1
+	fi
+	if _buildinfo_is_broken; then
+		[ "${BUILDINFO_STRICT:-}" != 1 ]
+		return
 	fi
 	if [ ! -e "$_buildinfo_capture/complete" ]; then
 		_buildinfo_complain "packages were made but the hooks saw no packing, so there is no record"

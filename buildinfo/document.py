@@ -62,13 +62,16 @@ def _digest(document: Document, parts: tuple[str, ...]) -> str:
     present = {part: value for part, value in covered.items() if value is not None}
     try:
         return hashlib.sha256(rfc8785.dumps(present)).hexdigest()
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise RecordError(f"no digest can be taken: {error}") from error
 
 
 def dumps(record: BuildInfo) -> bytes:
     """The canonical TOML of a record, UTF-8."""
-    return tomli_w.dumps(to_document(record)).encode()
+    try:
+        return tomli_w.dumps(to_document(record)).encode()
+    except UnicodeEncodeError as error:
+        raise RecordError(f"a name in it is not UTF-8: {error}") from error
 
 
 def to_document(record: BuildInfo) -> Document:
@@ -143,7 +146,8 @@ def read(path: Path) -> BuildInfo:
         RecordError: it does not fit the model or its digests.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            data = stream.read(LARGEST + 1)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror}", where=path) from error
     return load(parse(data, path), path)

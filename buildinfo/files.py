@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
     Raises:
         UnreadableError: it cannot be written; the old file is as it was.
     """
-    for left in path.parent.glob(f".{path.name}.*.part"):
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         left.unlink(missing_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -78,8 +78,8 @@ class Source:
     version: str = about("pkgver-rPKGREL.")
     arch: str = about("CARCH: the architecture that was built for.")
     repository: str = about("Name of the folder that holds the aport, as in $REPODEST/REPOSITORY.")
-    aport: str | None = about("The aport's path in its git repository, such as main/hello.", default=None)
-    remote: str | None = about(
+    aport: Text | None = about("The aport's path in its git repository, such as main/hello.", default=None)
+    remote: Text | None = about(
         "URL of the git repository (remote `origin`), without user information and query.", default=None
     )
     commit: str = about(
@@ -90,8 +90,8 @@ class Source:
     subpackages: list[str] = about("`subpackages` of the APKBUILD, without split functions.", default_factory=list)
     users: list[str] = about("`pkgusers`: the users that files may belong to besides root.", default_factory=list)
     groups: list[str] = about("`pkggroups`, likewise.", default_factory=list)
-    license: str | None = about("`license` of the APKBUILD (SPDX), white space folded.", default=None)
-    url: str | None = about("`url` of the APKBUILD.", default=None)
+    license: Text | None = about("`license` of the APKBUILD (SPDX), white space folded.", default=None)
+    url: Text | None = about("`url` of the APKBUILD.", default=None)
     maintainer: Text | None = about("`maintainer` of the APKBUILD, else its Maintainer comment.", default=None)
 
 
@@ -134,8 +134,10 @@ class Fix:
 
     version: str = about("The pkgver-rPKGREL that first had the fixes.")
     ids: list[str] = about("CVE ids (CVE-YYYY-NNNN...).", default_factory=list)
-    aliases: list[str] = about("Other ids: XSA, GHSA, ALPINE, and what is no well-formed CVE id.", default_factory=list)
-    remarks: list[str] = about("Text of the items that is no id, as written.", default_factory=list)
+    aliases: list[Text] = about(
+        "Other ids: XSA, GHSA, ALPINE, and what is no well-formed CVE id.", default_factory=list
+    )
+    remarks: list[Text] = about("Text of the items that is no id, as written.", default_factory=list)
 
 
 @part
@@ -143,7 +145,7 @@ class SecurityFixes:
     """The `secfixes` comment of the APKBUILD as data."""
 
     fixed: list[Fix] = about("In the order of the APKBUILD.", default_factory=list)
-    rejected: list[str] = about("Ids under `0:`: they do not affect the package in any version.", default_factory=list)
+    rejected: list[Text] = about("Ids under `0:`: they do not affect the package in any version.", default_factory=list)
 
 
 @part
@@ -163,9 +165,9 @@ class InstalledPackage:
 class Tool:
     """A program that the build could run."""
 
-    name: str = about("The name it is called by.")
-    path: str = about("Where it is found on PATH; for a compiler proper, where the driver finds it.")
-    target: str | None = about("The file behind the symbolic links of `path`.", default=None)
+    name: Text = about("The name it is called by.")
+    path: Text = about("Where it is found on PATH; for a compiler proper, where the driver finds it.")
+    target: Text | None = about("The file behind the symbolic links of `path`.", default=None)
     banner: Text | None = about("First line of what it says of its version.", default=None)
     package: str | None = about("NAME-VERSION of the installed package that owns the file.", default=None)
     checksum: str | None = about("The owning package's own checksum of the file (`Z:`).", default=None)
@@ -181,8 +183,8 @@ class Conditions:
         "rootbld: abuild's bubblewrap chroot; +net: with options=net, so that it could reach the network."
     )
     umask: str = about("Octal.")
-    locale: str = about("LC_ALL, else LC_COLLATE, else LANG, else C.")
-    zone: str | None = about("TZ, else the target of /etc/localtime.", default=None)
+    locale: Text = about("LC_ALL, else LC_COLLATE, else LANG, else C.")
+    zone: Text | None = about("TZ, else the target of /etc/localtime.", default=None)
     jobs: int | None = about("JOBS; `{jobs}` in the environment stands for it.", default=None)
     compressor: str = about("The program that abuild compressed the packages with.")
     cbuild: str = about("Triplet of the machine that built.")
@@ -272,7 +274,7 @@ class BuildInfo:
         default_factory=list,
     )
     sysroot: list[InstalledPackage] = about("Likewise of the cross-compiling sysroot.", default_factory=list)
-    repositories: list[str] = about("/etc/apk/repositories of that environment, in its order.", default_factory=list)
+    repositories: list[Text] = about("/etc/apk/repositories of that environment, in its order.", default_factory=list)
     tools: list[Tool] = about("Sorted by name.", default_factory=list)
     environment: dict[str, Text] = about(
         "Exported variables on the whitelist, and PACKAGER. Known paths stand as {startdir} and so on.",

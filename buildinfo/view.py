@@ -16,6 +16,9 @@ from buildinfo.errors import FormatError, UnreadableError
 if TYPE_CHECKING:
     from buildinfo.apk.v2 import Segment
 
+#: Longest buildinfo or database that is read, bytes.
+LARGEST = 256 * 1024 * 1024
+
 _GZIP = b"\x1f\x8b"
 
 
@@ -44,10 +47,10 @@ def look(source: Path | bytes) -> Shown:
         return _capture(source)
     try:
         with source.open("rb") as stream:
-            start = stream.read(4)
-        if start.startswith(_GZIP):
-            return _compressed(source)
-        return _by_content(source.read_bytes(), source)
+            data = stream.read(2)
+            if data != _GZIP:
+                data += stream.read(LARGEST)
+        return _compressed(source) if data == _GZIP else _by_content(data, source)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror}", where=source) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pwd
 import shutil
@@ -602,3 +603,70 @@ def test_a_fetched_source_goes_by_the_name_that_abuild_gives_it(
     builder.build(folder)
     inputs = {entry["name"]: entry for entry in builder.record()["inputs"]}
     assert inputs[name]["url"] == url
+
+
+def reseal(capture: Path) -> None:
+    """Make the seal hold again: whoever can write a capture can write its seal."""
+    names = [line.partition("  ")[2] for line in (capture / "complete").read_text().splitlines()]
+    sums = (f"{hashlib.sha256((capture / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
+    (capture / "complete").write_text("".join(sums))
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("recipe", b"pkgname=hello", b"pkgname=../../../EVIL"),
+        ("recipe", b"pkgname=hello", b"pkgname=*"),
+        ("recipe", b"CARCH=x86_64", b"CARCH=../.."),
+        ("pkginfo/hello", b"arch = x86_64", b"arch = ../../x"),
+        ("pkginfo/hello", b"pkgname = hello", b"pkgname = ../hello"),
+        ("repository", b"state=tracked", b"sta=tracked"),
+        ("conditions", b"sandbox=none", b"sandbox=zzzz"),
+        ("epoch", b"commit 1", b"commit " + b"1" * 5000),
+        ("epoch", b"commit 1", b"commit \xe9"),
+    ],
+)
+def test_a_capture_made_to_deceive_is_refused(builder: Builder, file: str, before: bytes, after: bytes) -> None:
+    builder.build(builder.aport(), BUILDINFO_FINALIZE="0")
+    [capture] = builder.captures()
+    data = (capture / file).read_bytes()
+    assert before in data
+    (capture / file).write_bytes(data.replace(before, after))
+    reseal(capture)
+    there = set(builder.home.parent.rglob("*"))
+    done = builder.run(builder.python, "-I", "-m", "buildinfo", "finalize", capture, cwd=builder.home, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    assert set(builder.home.parent.rglob("*")) == there
+
+
+@pytest.mark.parametrize("file", ["format", "complete", "local", "recipe"])
+@pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
+def test_what_is_no_plain_file_is_not_read(builder: Builder, file: str, kind: str) -> None:
+    builder.build(builder.aport(), BUILDINFO_FINALIZE="0")
+    [capture] = builder.captures()
+    (capture / file).unlink()
+    if kind == "fifo":
+        os.mkfifo(capture / file)
+    elif kind == "link":
+        (capture / file).symlink_to("/etc/passwd")
+    else:
+        (capture / file).mkdir()
+    for command in ("finalize", "show"):
+        done = builder.run(builder.python, "-I", "-m", "buildinfo", command, capture, cwd=builder.home, check=False)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+
+
+def test_one_bad_capture_does_not_stop_the_others(builder: Builder) -> None:
+    folder = builder.aport()
+    for _ in range(3):
+        builder.build(folder, BUILDINFO_FINALIZE="0")
+    _, bad, _ = builder.captures()
+    (bad / "recipe").unlink()
+    done = builder.run(
+        builder.python, "-I", "-m", "buildinfo", "finalize", *builder.captures(), cwd=folder, check=False
+    )
+    assert done.returncode == 2
+    assert builder.captures() == [bad]

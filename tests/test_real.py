@@ -164,7 +164,7 @@ def test_several_builds_at_once_have_a_record_each(real: Make) -> None:
         ]
 
 
-@pytest.mark.parametrize("caller", ["APK", "FAKEROOT", "ABUILD_LOG_CMD", "all"])
+@pytest.mark.parametrize("caller", ["APK", "FAKEROOT", "ABUILD_LOG_CMD", "an empty logger", "all"])
 def test_callers_that_export_their_own_programs_keep_them(real: Make, caller: str) -> None:
     builder = real()
     log = builder.home / "farm.log"
@@ -172,6 +172,8 @@ def test_callers_that_export_their_own_programs_keep_them(real: Make, caller: st
     logger.write_text(f'#!/bin/sh\necho "$@" >>{log}\n')
     logger.chmod(0o755)
     values = {"APK": "apk --no-network", "FAKEROOT": "fakeroot", "ABUILD_LOG_CMD": f"{logger} farm7"}
+    if caller == "an empty logger":
+        values[caller := "ABUILD_LOG_CMD"] = ""
     chosen = values if caller == "all" else {caller: values[caller]}
     folder = builder.aport(APKBUILD.replace("build() {", 'build() {\n\tenv >"$startdir"/../seen'))
     (folder.parent / "seen").write_text("")
@@ -182,7 +184,7 @@ def test_callers_that_export_their_own_programs_keep_them(real: Make, caller: st
     seen = (folder.parent / "seen").read_text().splitlines()
     for name, value in chosen.items():
         assert f"{name}={value}" in seen
-    if "ABUILD_LOG_CMD" in chosen:
+    if chosen.get("ABUILD_LOG_CMD"):
         assert log.read_text() == "farm7 building main/hello-1.2-r3\n"
 
 

@@ -145,3 +145,31 @@ def test_the_compiler_proper_is_recorded_with_its_own_checksum(real: Make, repos
     assert tools["cc1"].package == tools["gcc"].package
     assert tools["cc1"].checksum not in (None, tools["gcc"].checksum)
     assert tools["collect2"].path.rpartition("/")[0] == tools["cc1"].path.rpartition("/")[0]
+
+
+def test_a_build_cannot_write_outside_its_chroot_through_the_capture(real: Make, repository: str) -> None:
+    builder = real()
+    victim = builder.home / "victim"
+    victim.write_text("precious\n")
+    trap = (
+        "d=/tmp/.abuild-buildinfo/$pkgname-$pkgver-r$pkgrel.$CARCH.$$\n\tmkdir -p $d/pkginfo\n"
+        f"\tln -s {victim} $d/local\n\tln -s {victim} $d/requested\n\t"
+    )
+    done = rootbld(builder, repository, APKBUILD.replace("build() {\n\t", "build() {\n\t" + trap))
+    assert victim.read_text() == "precious\n"
+    assert len([line for line in done.stderr.splitlines() if line.startswith("abuild-buildinfo: ")]) == 1
+    assert builder.packages()
+
+
+def test_a_build_within_the_build_does_not_take_the_record(real: Make, repository: str) -> None:
+    builder = real()
+    inner = (
+        "mkdir -p /tmp/n/x/aaa\n\tprintf 'pkgname=aaa\\npkgver=1\\npkgrel=0\\npkgdesc=a\\nurl=https://example.org\\n"
+        'arch=noarch\\nlicense=MIT\\noptions=!check\\npackage() { mkdir -p "$pkgdir"; }\\n\' >/tmp/n/x/aaa/APKBUILD\n'
+        "\t( cd /tmp/n/x/aaa && REPODEST=/tmp/n/out srcdir=/tmp/n/s pkgbasedir=/tmp/n/p abuild -d rootpkg ) || true\n\t"
+    )
+    rootbld(builder, repository, APKBUILD.replace("build() {\n\t", "build() {\n\t" + inner))
+    assert [output.path for output in read(builder.record_file()).outputs] == [
+        "x86_64/hello-1.2-r3.apk",
+        "x86_64/hello-doc-1.2-r3.apk",
+    ]

@@ -210,3 +210,54 @@ def test_a_large_source_is_hashed_as_truly_as_a_small_one(builder: Builder) -> N
         assert inputs[name]["size"] == len(data)
         assert inputs[name]["sha256"] == hashlib.sha256(data).hexdigest()
         assert inputs[name]["sha512"] == hashlib.sha512(data).hexdigest() == inputs[name]["declared"]["value"]
+
+
+def test_a_recipe_with_bytes_that_are_not_utf8_is_recorded(builder: Builder) -> None:
+    text = APKBUILD.replace("CVE-2024-0001", "CVE-2024-0001 (Andr\udce9)").replace(
+        'license="MIT"', 'license="MIT-\udce9"'
+    )
+    folder = builder.aport()
+    (folder / "APKBUILD").write_bytes(text.encode(errors="surrogateescape"))
+    builder.build(folder)
+    record = builder.record()
+    assert record["source"]["license"] == {"base64": base64.b64encode(b"MIT-\xe9").decode()}
+    assert record["security"]["fixed"][0]["remarks"] == [{"base64": base64.b64encode(b"(Andr\xe9)").decode()}]
+    read(builder.record_file())
+
+
+def test_files_with_unusual_names_are_recorded_or_named(builder: Builder) -> None:
+    folder = builder.aport(
+        APKBUILD, {**FILES, "we ird.cfg": "a", "it's.cfg": "b", "\u00fcn\u00ef.cfg": "c", "new\nline": "d"}
+    )
+    builder.build(folder)
+    record = builder.record()
+    names = {entry["name"] for entry in record["inputs"]}
+    assert {"we ird.cfg", "it's.cfg", "\u00fcn\u00ef.cfg"} <= names
+    [taint] = [taint for taint in record["taints"] if taint["name"] == "unrecorded-input"]
+    assert "new" in taint["reason"]
+
+
+def test_an_aport_with_very_many_files_is_recorded_in_time(builder: Builder) -> None:
+    folder = builder.aport(APKBUILD, {**FILES, **{f"extra/{number}": "x" for number in range(1500)}})
+    builder.build(folder)
+    record = builder.record()
+    assert len(record["inputs"]) == 1000
+    assert "unrecorded-input" in {taint["name"] for taint in record["taints"]}
+
+
+def test_no_home_is_told_by_locale_zone_or_another_spelling(builders: Callable[..., Builder]) -> None:
+    texts = []
+    for name in ("alice", "bob"):
+        one = builders(name)
+        home = str(one.home)
+        twisted = home.replace("/home", "/./home") if "/home" in home else home.replace("/", "//", 1)
+        one.build(one.aport(), LC_ALL=f"{home}/loc/C", TZ=f":{home}/zone/Berlin", CFLAGS=f"-I{twisted}/inc")
+        texts.append(one.record_file().read_text())
+        assert home not in texts[-1]
+        assert name not in texts[-1]
+    assert texts[0] == texts[1]
+
+
+def test_a_commit_that_the_caller_made_up_is_named(builder: Builder) -> None:
+    builder.build(builder.aport(), ABUILD_LAST_COMMIT="deadbeef" * 5)
+    assert "commit-differs" in {taint["name"] for taint in builder.record()["taints"]}

@@ -66,3 +66,8 @@ def test_what_is_no_well_formed_id_is_kept_apart(builder: Builder) -> None:
 
 def test_an_aport_without_secfixes_has_no_security_table(builder: Builder) -> None:
     assert security(builder, "") == {}
+
+
+def test_a_note_behind_a_version_and_commas_between_ids_lose_nothing(builder: Builder) -> None:
+    block = "# secfixes:\n#   1.1-r0: # urgent\n#     - CVE-2024-0001, CVE-2024-0002\n"
+    assert security(builder, block) == {"fixed": [{"version": "1.1-r0", "ids": ["CVE-2024-0001", "CVE-2024-0002"]}]}

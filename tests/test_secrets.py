@@ -11,7 +11,7 @@ import pytest
 from building import HOOKS, Builder, git
 from sabotage import POISONS, poison
 
-from buildinfo.capture.redact import cut_urls, remote_url
+from buildinfo.capture.redact import cut_secrets, remote_url
 from buildinfo.document import read
 
 #: Stands in every secret of these tests.
@@ -42,7 +42,7 @@ URLS = {
 
 @pytest.mark.parametrize("value", URLS)
 def test_what_is_read_from_a_capture_is_cut(value: str) -> None:
-    assert cut_urls(value.format(*[CANARY] * 3)) == URLS[value]
+    assert cut_secrets(value.format(*[CANARY] * 3)) == URLS[value]
 
 
 @pytest.mark.parametrize("sed", ["sed", "busybox sed"])

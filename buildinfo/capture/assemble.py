@@ -13,7 +13,7 @@ from buildinfo.apk.v2 import Package
 from buildinfo.capture import secfixes, taints
 from buildinfo.capture.inputs import read_inputs
 from buildinfo.capture.reader import Capture
-from buildinfo.capture.redact import Placeholders, cut_urls, jobs, remote_url
+from buildinfo.capture.redact import Placeholders, cut_secrets, jobs, remote_url
 from buildinfo.capture.tools import read_tools
 from buildinfo.document import digests, to_document
 from buildinfo.model import (
@@ -57,6 +57,7 @@ def assemble(capture: Capture, packages: Mapping[str, Package], memory: Path | N
     tools = read_tools(capture, database, placeholders, memory)
     found = taints.detect(
         taints.Evidence(capture, capture.environment, tools, packages, _trees(capture), missing),
+        placeholders,
     )
     rule, seconds = capture.epoch
     record = BuildInfo(
@@ -71,7 +72,7 @@ def assemble(capture: Capture, packages: Mapping[str, Package], memory: Path | N
         repositories=_repositories(capture, placeholders),
         tools=tools,
         environment=_environment(capture, placeholders, packages),
-        conditions=_conditions(capture),
+        conditions=_conditions(capture, placeholders),
         outputs=[_output(path, package) for path, package in sorted(packages.items())],
         taints=found,
         observations=_observations(capture),
@@ -91,16 +92,16 @@ def _source(capture: Capture) -> Source:
         version=capture.version,
         arch=recipe["CARCH"],
         repository=capture.local.get("repo", ""),
-        aport=repository.get("prefix", "").rstrip("/") or None,
-        remote=remote_url(repository.get("remote", "")),
+        aport=as_text(prefix) if (prefix := repository.get("prefix", "").rstrip("/")) else None,
+        remote=as_text(remote) if (remote := remote_url(repository.get("remote", ""))) else None,
         commit=repository.get("commit", "") + repository.get("dirty", ""),
         dirty=_dirty(capture.text("status")),
         options=capture.words("options"),
         subpackages=[word.partition(":")[0] for word in capture.words("subpackages")],
         users=capture.words("pkgusers"),
         groups=capture.words("pkggroups"),
-        license=" ".join(capture.words("license")) or None,
-        url=cut_urls(recipe.get("url", "")) or None,
+        license=as_text(" ".join(capture.words("license"))) if capture.words("license") else None,
+        url=as_text(cut_secrets(recipe["url"])) if recipe.get("url") else None,
         maintainer=as_text(maintainer) if maintainer else None,
     )
 
@@ -155,16 +156,16 @@ def _name_of(relation: str) -> str:
     return re.split(r"[<>=~]", relation, maxsplit=1)[0]
 
 
-def _repositories(capture: Capture, placeholders: Placeholders) -> list[str]:
+def _repositories(capture: Capture, placeholders: Placeholders) -> list[Text]:
     lines = (line.strip() for line in capture.text("installed.repositories").splitlines())
-    return [placeholders.apply(cut_urls(line)) for line in lines if line and not line.startswith("#")]
+    return [as_text(placeholders.apply(cut_secrets(line))) for line in lines if line and not line.startswith("#")]
 
 
 def _environment(capture: Capture, placeholders: Placeholders, packages: Mapping[str, Package]) -> dict[str, Text]:
     """The exported variables, and PACKAGER as the packages have it: rootbld does not pass on the caller's."""
     count = capture.conditions.get("JOBS", "")
     environment = {
-        name: as_text(jobs(name, placeholders.apply(cut_urls(value)), count))
+        name: as_text(jobs(name, placeholders.apply(cut_secrets(value)), count))
         for name, value in capture.environment.items()
         if name not in ("JOBS", "TZ")
     }
@@ -173,7 +174,7 @@ def _environment(capture: Capture, placeholders: Placeholders, packages: Mapping
     return dict(sorted(environment.items()))
 
 
-def _conditions(capture: Capture) -> Conditions:
+def _conditions(capture: Capture, placeholders: Placeholders) -> Conditions:
     seen, environment = capture.conditions, capture.environment
     zone = environment.get("TZ") or seen.get("zone", "").rpartition("zoneinfo/")[2]
     locales = (environment.get(name) for name in ("LC_ALL", "LC_COLLATE", "LANG"))
@@ -182,8 +183,8 @@ def _conditions(capture: Capture) -> Conditions:
         abuild=seen.get("program_version", ""),
         sandbox=seen.get("sandbox", "none"),  # type: ignore[arg-type]  # the hooks write one of the three
         umask=seen.get("umask", ""),
-        locale=next((locale for locale in locales if locale), "C"),
-        zone=zone or None,
+        locale=as_text(placeholders.apply(next((locale for locale in locales if locale), "C"))),
+        zone=as_text(placeholders.apply(zone)) if zone else None,
         jobs=int(count) if count.isdecimal() else None,
         compressor=seen.get("gzip", "gzip"),
         cbuild=seen.get("CBUILD", ""),

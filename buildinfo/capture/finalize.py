@@ -15,7 +15,7 @@ from buildinfo import __version__
 from buildinfo.apk.pkginfo import PkgInfo, parse_pkginfo
 from buildinfo.apk.v2 import Package, read_package
 from buildinfo.capture.assemble import assemble
-from buildinfo.capture.reader import Capture, read_capture
+from buildinfo.capture.reader import PLAIN_NAME, Capture, read_capture
 from buildinfo.document import dumps
 from buildinfo.errors import CaptureError, IntegrityError, UnreadableError
 from buildinfo.files import replace_file
@@ -113,7 +113,11 @@ def _read_packages(capture: Capture, folder: Path) -> dict[str, Package]:
 
 
 def _built(capture: Capture, name: str) -> PkgInfo:
-    return parse_pkginfo(capture.raw(name), where=capture.path / name)
+    info = parse_pkginfo(capture.raw(name), where=capture.path / name)
+    for value in (info.pkgname, info.pkgver, info.arch or "noarch"):
+        if not PLAIN_NAME.fullmatch(value):
+            raise CaptureError(f"damaged: {name} names no plain package", where=capture.path, mend="build again")
+    return info
 
 
 def _memory(path: Path) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from buildinfo.capture.reader import Capture
-from buildinfo.capture.redact import cut_urls
+from buildinfo.capture.redact import cut_secrets
 from buildinfo.errors import CaptureError
 from buildinfo.model import Declared, Input, as_text
 
@@ -58,7 +58,7 @@ def _roles(capture: Capture) -> tuple[dict[str, str], dict[str, str]]:
         alias, _, address = word.partition("::") if "::" in word else ("", "", word)
         if address.startswith(_REMOTE):
             name = (alias or word).rpartition("/")[2]
-            urls[name] = cut_urls(address)
+            urls[name] = cut_secrets(address)
         else:
             name = word
         roles.setdefault(name, "source")
@@ -83,5 +83,6 @@ def _declared(capture: Capture) -> dict[str, Declared]:
 
 def _listing(capture: Capture, file: str) -> dict[str, str]:
     """What sha256sum, sha512sum and stat wrote: the value first, then the name."""
-    lines = (line.partition(" ") for line in capture.text(file).splitlines())
-    return {name.lstrip(" *"): value for value, _, name in lines}
+    gap = 0 if file.endswith(".size") else 1  # the hash programs say "binary" or "text" in one more character
+    lines = (line.partition(" ") for line in capture.text(file).split("\n"))
+    return {name[gap:]: value for value, _, name in lines if name}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from buildinfo.capture.reader import values
+from buildinfo.capture.reader import read_plain, values
 from buildinfo.errors import UsageError
 
 
@@ -37,7 +37,7 @@ def running(path: Path, proc: Path = Path("/proc")) -> bool:
     Its start time and the boot tell the process that leads it from a later one of the same number.
     """
     try:
-        local = values((path / "local").read_bytes())
+        local = values(read_plain(path / "local", 1_000_000))
     except OSError:  # not written yet, or never: the folder's name ends in the process
         number = path.name.rpartition(".")[2]
         return number.isdecimal() and number.isascii() and (proc / number).exists()

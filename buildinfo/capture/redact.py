@@ -14,18 +14,22 @@ _NEXT = re.compile(r"(?=[,|][A-Za-z][A-Za-z0-9+.-]*://)")
 _PASSWORD = re.compile(r"://[^][/?#\s:]*:[0-9]*[^]0-9/?#\s]\S*@")
 _USER = re.compile(r"://[^/?#\s]*@")
 _QUERY = re.compile(r"(://[^?#\s]*)[?#]\S*")
+#: What is called a password, token or secret: ``-Dhttp.proxyPassword=...``, ``_authToken=...``.
+_SECRET = re.compile(r"((?:passwo?r?d|token|secret)=)\S*", re.I)
 _JOBS = re.compile(r"(-j\s*)?(\d+)")
 _JOB_VARIABLES = frozenset(
     ["MAKEFLAGS", "SAMUFLAGS", "GNUMAKEFLAGS", "CARGO_BUILD_JOBS", "CMAKE_BUILD_PARALLEL_LEVEL", "CTEST_PARALLEL_LEVEL"]
 )
 
 
-def cut_urls(value: str) -> str:
-    """Cut user information, query and fragment out of every URL in a value, as ``_buildinfo_cut`` of the hooks does."""
-    if "://" not in value:
-        return value
-    urls = (_USER.sub("://", _PASSWORD.sub("://", url)) for url in _NEXT.split(value))
-    return "".join(_QUERY.sub(r"\1", url) for url in urls)
+def cut_secrets(value: str) -> str:
+    """Cut user information, query and fragment out of every URL in a value, and what is called a password, token or
+    secret, as ``_buildinfo_cut`` of the hooks does.
+    """
+    if "://" in value:
+        urls = (_USER.sub("://", _PASSWORD.sub("://", url)) for url in _NEXT.split(value))
+        value = "".join(_QUERY.sub(r"\1", url) for url in urls)
+    return _SECRET.sub(r"\1", value)
 
 
 def remote_url(value: str) -> str | None:
@@ -33,7 +37,7 @@ def remote_url(value: str) -> str | None:
 
     ``user@host:path`` loses its user.
     """
-    value = cut_urls(value.strip())
+    value = cut_secrets(value.strip())
     if value.startswith("file:"):
         return None
     if "://" in value:
@@ -70,6 +74,9 @@ class Placeholders:
         value = value.replace("{", "{{")
         if self._pattern is None:
             return value
+        shorter = re.sub(r"(?<!:)//+", "/", re.sub(r"/(?:\./)+", "/", value))
+        if self._pattern.search(shorter):  # another spelling of a path that was not to be told
+            value = shorter
         return self._pattern.sub(lambda match: "{" + self._named[match.group(0)] + "}", value)
 
 

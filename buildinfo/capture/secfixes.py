@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from buildinfo.model import Fix, SecurityFixes
+from buildinfo.model import Fix, SecurityFixes, Text, as_text
 
-_VERSION = re.compile(r"#\s+([^\s:#-][^\s:]*)\s*:\s*")
+_VERSION = re.compile(r"#\s+([^\s:#-][^\s:]*)\s*:\s*(?:#.*)?")
 _ITEM = re.compile(r"#\s+-\s+(.*?)\s*")
 _CVE = re.compile(r"CVE-\d{4}-\d{4,}")
 _REMARK = re.compile(r"\([^)]*\)?")
@@ -31,7 +31,7 @@ def parse(apkbuild: str) -> SecurityFixes | None:
     if not any(re.fullmatch(r"#\s*secfixes:\s*", line) for line in lines):
         return None
     fixed: list[Fix] = []
-    rejected: list[str] = []
+    rejected: list[Text] = []
     version: str | None = None
     for line in lines:
         if found := _VERSION.fullmatch(line):
@@ -41,7 +41,8 @@ def parse(apkbuild: str) -> SecurityFixes | None:
         elif (found := _ITEM.fullmatch(line)) and version is not None:
             item = _item(found.group(1))
             if version == REJECTED:
-                rejected += [*item.ids, *item.aliases]
+                rejected += item.ids
+                rejected += item.aliases
             else:
                 _extend(fixed[-1], item)
         else:
@@ -51,17 +52,18 @@ def parse(apkbuild: str) -> SecurityFixes | None:
 
 def _item(text: str) -> Fix:
     """One list item: several ids may stand in it, remarks in parentheses behind or between them."""
-    fix = Fix(version="", remarks=[remark.strip() for remark in _REMARK.findall(text)])
-    for word in _REMARK.sub(" ", text).split():
+    fix = Fix(version="", remarks=[as_text(remark.strip()) for remark in _REMARK.findall(text)])
+    for word in (word.strip(",;") for word in _REMARK.sub(" ", text).split()):
         if _CVE.fullmatch(word):
             fix.ids.append(word)
         elif "-" in word and any(letter.isdigit() for letter in word):
-            fix.aliases.append(word)
+            fix.aliases.append(as_text(word))
         else:
-            fix.remarks.append(word)
+            fix.remarks.append(as_text(word))
     return fix
 
 
 def _extend(fix: Fix, item: Fix) -> None:
-    for into, new in ((fix.ids, item.ids), (fix.aliases, item.aliases), (fix.remarks, item.remarks)):
-        into += [entry for entry in dict.fromkeys(new) if entry not in into]
+    fix.ids += [entry for entry in dict.fromkeys(item.ids) if entry not in fix.ids]
+    for into, new in ((fix.aliases, item.aliases), (fix.remarks, item.remarks)):
+        into += [entry for entry in new if entry not in into]

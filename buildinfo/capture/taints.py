@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from buildinfo.apk.v2 import Package
 from buildinfo.capture.reader import Capture
+from buildinfo.capture.redact import Placeholders, cut_secrets
 from buildinfo.model import Taint, Tool, as_text
 
 #: Owners that every Alpine has: /etc/passwd and /etc/group of alpine-baselayout 3.6.5, and names of older ones.
@@ -117,13 +118,13 @@ class Evidence:
     missing_sources: Sequence[str]
 
 
-def detect(evidence: Evidence) -> list[Taint]:
-    """All taints of a build, sorted by name."""
+def detect(evidence: Evidence, placeholders: Placeholders) -> list[Taint]:
+    """All taints of a build, sorted by name; paths in a reason are replaced."""
     taints = []
     for detector in DETECTORS:
         reason = detector.reason(evidence)
         if reason:
-            taints.append(Taint(name=detector.name, reason=as_text(reason)))
+            taints.append(Taint(name=detector.name, reason=as_text(placeholders.apply(cut_secrets(reason)))))
     return sorted(taints, key=lambda taint: taint.name)
 
 
@@ -201,6 +202,26 @@ class EpochDiffers(Detector):
         return f"packages have builddate {_some(map(str, times))}, not the epoch that the build began with"
 
 
+class CommitDiffers(Detector):
+    name = "commit-differs"
+
+    def reason(self, evidence: Evidence) -> str | None:
+        repository = evidence.capture.repository
+        commit = repository.get("commit", "") + repository.get("dirty", "")
+        others = {package.pkginfo.commit or "" for package in evidence.packages.values()} - {commit}
+        if not others:
+            return None
+        return f"packages name the commit {_some(other or 'none' for other in others)}, not the aport's last"
+
+
+class UnrecordedInput(Detector):
+    name = "unrecorded-input"
+
+    def reason(self, evidence: Evidence) -> str | None:
+        names = evidence.capture.text("inputs.skipped").splitlines()
+        return f"files beside the APKBUILD that are not in the record: {_some(names)}" if names else None
+
+
 class ShallowBoundary(Detector):
     name = "shallow-boundary"
 
@@ -252,7 +273,7 @@ class UnownedTool(Detector):
     name = "unowned-tool"
 
     def reason(self, evidence: Evidence) -> str | None:
-        names = [tool.name for tool in evidence.tools if tool.package is None]
+        names = [str(tool.name) for tool in evidence.tools if tool.package is None]
         return f"no installed package owns {_some(names)}" if names else None
 
 
@@ -331,6 +352,8 @@ DETECTORS: tuple[Detector, ...] = (
     NotInGit(),
     EpochFromFileTime(),
     EpochDiffers(),
+    CommitDiffers(),
+    UnrecordedInput(),
     ShallowBoundary(),
     UsrLocal("usr-local-programs", "programs", "/usr/local/bin", "/usr/local/sbin"),
     UsrLocal("usr-local-headers", "headers", "/usr/local/include"),

@@ -46,9 +46,9 @@ def read_tools(
         name = path.rpartition("/")[2]
         target = targets.get(path, path)
         owner = None if database is None else database.owner_of(target) or database.owner_of(path)
-        tool = Tool(name=name, path=placeholders.apply(path))
+        tool = Tool(name=as_text(name), path=as_text(placeholders.apply(path)))
         if target != path:
-            tool.target = placeholders.apply(target)
+            tool.target = as_text(placeholders.apply(target))
         if banner := banners.get(name):
             tool.banner = as_text(placeholders.apply(banner))
         if owner is None:
@@ -60,7 +60,7 @@ def read_tools(
         tools.append(tool)
     unowned.save()
     tools += _compilers_proper(next((path for path in paths if path.endswith("/cc1")), None), database)
-    return sorted(tools, key=lambda tool: (tool.name, tool.path))
+    return sorted(tools, key=lambda tool: (str(tool.name), str(tool.path)))
 
 
 def _compilers_proper(cc1: str | None, database: InstalledDatabase | None) -> list[Tool]:

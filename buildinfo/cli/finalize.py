@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
                 print(f"abuild-buildinfo: {done.record.name}: {note}", file=sys.stderr)
             if not args.before_index and not _index(done.packages, args):
                 status = max(status, 1)
-        except BuildinfoError as error:
+        except (BuildinfoError, OSError) as error:
             print(f"abuild-buildinfo: {error}", file=sys.stderr)
             status = 2
     return status

@@ -18,11 +18,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from buildinfo import view
 
-    shown = view.look(sys.stdin.buffer.read() if args.file == "-" else Path(args.file))
+    shown = view.look(sys.stdin.buffer.read(view.LARGEST + 1) if args.file == "-" else Path(args.file))
     if args.json:
-        json.dump(shown.data, sys.stdout, indent=2, ensure_ascii=False)
+        json.dump(shown.data, sys.stdout, indent=2)
         print()
     else:
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a text stream here
-        print("\n".join(shown.lines))
+        for line in shown.lines:  # a name in a package may hold anything, also what steers a terminal
+            print("".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line))
     return 0

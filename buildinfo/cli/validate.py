@@ -22,7 +22,9 @@ def run(args: argparse.Namespace) -> int:
         status, reason = 0, None
         try:
             if name == "-":
-                document.load(document.parse(sys.stdin.buffer.read(), "standard input"), "standard input")
+                document.load(
+                    document.parse(sys.stdin.buffer.read(document.LARGEST + 1), "standard input"), "standard input"
+                )
             else:
                 document.read(Path(name))
         except RecordError as error:
