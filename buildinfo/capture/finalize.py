@@ -85,7 +85,9 @@ def normalize_packages(packages: Mapping[str, Package]) -> Mapping[str, Package]
 
 def _read_packages(capture: Capture, folder: Path) -> dict[str, Package]:
     """Read and verify every package of the build: ``ARCH/FILE`` -> package."""
-    built = [_built(capture, name) for name in sorted(capture.files) if name.startswith("pkginfo/")]
+    captured = [_built(capture, name) for name in sorted(capture.files) if name.startswith("pkginfo/")]
+    # Another build may have left its own in the same folder.
+    built = [info for info in captured if (info.origin, info.pkgver) == (capture.recipe["pkgname"], capture.version)]
     expected = {word.partition(":")[0] for word in capture.words("allpackages")}
     absent = expected - {info.pkgname for info in built}
     if not built or absent:
