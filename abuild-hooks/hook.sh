@@ -4,7 +4,8 @@
 # The rules of this file: it parses under busybox ash, dash and bash; it is inert in every program but abuild;
 # it prints nothing on stdout; it never fails; what it runs, it runs in a subshell that cannot end the build.
 
-if [ "${program:-}" = abuild ] && [ -z "${_buildinfo_dir:-}" ] && [ -n "${_abuild_buildinfo:-}" ]; then
+if [ "${program:-}" = abuild ] && [ -z "${_buildinfo_dir:-}" ] && [ -n "${_abuild_buildinfo:-}" ] &&
+	[ ! -e /.abuild-buildinfo/off ]; then
 
 _buildinfo_dir=${_abuild_buildinfo%/*}
 _buildinfo_callers_epoch=${SOURCE_DATE_EPOCH:-}
@@ -220,6 +221,9 @@ fi
 bwrap() {
 	if [ -n "${BUILD_ROOT:-}" ] && [ -d "${BUILD_ROOT:-}" ]; then
 		_buildinfo_event chroot $$ || return 1
+		if _buildinfo_is_broken; then # abuild 3.12 and older read the user's own copy of the hooks in there
+			( command mkdir -p "$BUILD_ROOT/.abuild-buildinfo" && : >"$BUILD_ROOT/.abuild-buildinfo/off" ) 2>/dev/null || :
+		fi
 	fi
 	command bwrap "$@"
 }

@@ -83,6 +83,9 @@ def real(real_home: Path, real_key: Path, request: pytest.FixtureRequest) -> Cal
         home.mkdir()
         made = Builder(home, uid=uid)
         tested = Path(str(shutil.which("abuild"))).parent
+        # What rootbld of abuild before 3.18 asks for.
+        (home / "distfiles").mkdir()
+        made.environment["APORTSDIR"] = str(made.aports)
         made.environment["USER"] = pwd.getpwuid(os.geteuid() if uid is None else uid).pw_name
         made.environment["PATH"] = f"{tested}:/usr/sbin:/usr/bin:/sbin:/bin"
         for half in (real_key, Path(f"{real_key}.pub")):

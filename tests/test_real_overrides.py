@@ -262,7 +262,7 @@ def test_whatever_a_recipe_does_its_build_is_as_before_and_recorded(real: Make) 
 def test_a_renamed_source_and_a_folder_with_blanks_are_recorded(real: Make) -> None:
     builder = real()
     builder.aports = builder.home / "my 'own' aports"
-    (builder.home / "distfiles").mkdir()
+    (builder.home / "distfiles").mkdir(exist_ok=True)
     (builder.home / "distfiles" / "other.txt").write_text(FILES["hello.txt"])
     source = 'source="hello.sh hello.txt'
     text = APKBUILD.replace(source, f"{source} other.txt::https://user:geheim@example.org/a::b/hello.txt?key=geheim")

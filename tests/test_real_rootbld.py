@@ -29,9 +29,7 @@ def repository() -> str:
 
 
 def prepare(builder: Builder, repository: str, apkbuild: str) -> Path:
-    """An aport with what rootbld needs: its repositories, and for abuild before 3.18 a SRCDEST and APORTSDIR."""
-    (builder.home / "distfiles").mkdir(exist_ok=True)
-    builder.environment["APORTSDIR"] = str(builder.aports)
+    """An aport with the repositories that rootbld reads."""
     folder = builder.aport(apkbuild)
     (folder.parent / ".rootbld-repositories").write_text(f"{repository}/main\n")
     return folder
