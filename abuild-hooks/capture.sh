@@ -195,7 +195,8 @@ _buildinfo_values() {
 
 # What is built: the values that abuild's shell holds, the repository, the epoch, and the files in startdir.
 _buildinfo_recipe() {
-	_buildinfo_git="$(command -v git || :)"
+	_buildinfo_git=
+	! command -v git >/dev/null || _buildinfo_git=git
 	_buildinfo_commit=
 	_buildinfo_dirty=
 	command cp "$APKBUILD" "$_buildinfo_capture/APKBUILD" || return
@@ -210,7 +211,7 @@ _buildinfo_recipe() {
 }
 
 _buildinfo_ask_git() {
-	"$_buildinfo_git" -C "$startdir" -c core.fsmonitor=false -c log.showSignature=false "$@"
+	command git -C "$startdir" -c core.fsmonitor=false -c log.showSignature=false "$@"
 }
 
 # Standard output: what git says of the aport. Sets commit (of the aport), its time, and whether the tree is dirty.
@@ -231,7 +232,7 @@ _buildinfo_repository() {
 			;;
 		esac
 		_buildinfo_ask_git() {
-			"$_buildinfo_git" -C "$startdir" -c safe.directory='*' -c core.fsmonitor=false -c log.showSignature=false "$@"
+			command git -C "$startdir" -c safe.directory='*' -c core.fsmonitor=false -c log.showSignature=false "$@"
 		}
 		if ! _buildinfo_place=$(_buildinfo_ask_git rev-parse --show-prefix --is-shallow-repository --git-path shallow 2>/dev/null); then
 			printf 'state=refused\0'

@@ -29,7 +29,7 @@ _buildinfo_locate() {
 	fi
 	_buildinfo_capture=$_buildinfo_capture/${pkgname:-}-${pkgver:-}-r${pkgrel:-}.${CARCH:-}.$1
 	_buildinfo_log_file=/dev/null
-	if ( : >>"$_buildinfo_capture/log" ) 2>/dev/null; then
+	if [ -f "$_buildinfo_capture/log" ] && [ -w "$_buildinfo_capture/log" ]; then
 		_buildinfo_log_file=$_buildinfo_capture/log
 	fi
 }
@@ -80,7 +80,7 @@ _buildinfo_make() {
 		command mv "$_buildinfo_capture" "$_buildinfo_capture.$(command date +%s)" 2>/dev/null || return
 	fi
 	[ ! -d "$_buildinfo_capture" ] || return 0
-	( umask 077; command mkdir -p "$_buildinfo_capture/pkginfo" ) 2>/dev/null || return
+	( umask 077; command mkdir -p "$_buildinfo_capture/pkginfo" && : >"$_buildinfo_capture/log" ) 2>/dev/null || return
 	_buildinfo_locate "$2"
 }
 
