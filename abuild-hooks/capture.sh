@@ -195,10 +195,6 @@ _buildinfo_values() {
 
 # What is built: the values that abuild's shell holds, the repository, the epoch, and the files in startdir.
 _buildinfo_recipe() {
-	_buildinfo_git=
-	! command -v git >/dev/null || _buildinfo_git=git
-	_buildinfo_commit=
-	_buildinfo_dirty=
 	command cp "$APKBUILD" "$_buildinfo_capture/APKBUILD" || return
 	_buildinfo_repository >"$_buildinfo_capture/repository" || return
 	_buildinfo_choose_epoch || return
@@ -216,9 +212,11 @@ _buildinfo_ask_git() {
 
 # Standard output: what git says of the aport. Sets commit (of the aport), its time, and whether the tree is dirty.
 _buildinfo_repository() {
+	_buildinfo_commit=
+	_buildinfo_dirty=
 	_buildinfo_commit_time=
 	_buildinfo_shallow=
-	if [ -z "$_buildinfo_git" ]; then
+	if ! command -v git >/dev/null; then
 		printf 'state=absent\0'
 		return
 	fi
@@ -436,8 +434,8 @@ declare -x $_buildinfo_name="*) ;;
 	done
 }
 
-# Cut user information, query and fragment out of every URL in a text, and what is called a password, token or secret, as redact.py does and explains: first a
-# line break before each further URL of a list, at last the line breaks away.
+# Cut user information, query and fragment out of every URL in a text, and what is called a password, token or secret,
+# as redact.py does and explains: first a line break before each further URL of a list, at last the line breaks away.
 _buildinfo_cut() {
 	printf '%s' "$1" | command sed \
 		-e 's![,|][A-Za-z][A-Za-z0-9+.-]*://!\n&!g' \
@@ -474,7 +472,6 @@ _buildinfo_database() {
 }
 
 _buildinfo_find_tools() {
-	unalias -a
 	# Cross-compilers are not on the list, but named by the variables.
 	for _buildinfo_name in $_buildinfo_tools ${CC%% *} ${CXX%% *} ${LD%% *} ${BUILDINFO_TOOLS:-}; do
 		unset -f "$_buildinfo_name" 2>/dev/null

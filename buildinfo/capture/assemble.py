@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from buildinfo import __version__
+from buildinfo.apk import v2
 from buildinfo.apk.installed import InstalledDatabase, read_installed
 from buildinfo.apk.v2 import Package
 from buildinfo.capture import secfixes, taints
@@ -206,7 +207,7 @@ def _public_paths(capture: Capture) -> dict[str, str]:
 
 
 def _output(path: str, package: Package) -> Output:
-    def segment(part: Segment) -> Segment:
+    def segment(part: v2.Segment) -> Segment:
         return Segment(size=part.size, sha256=part.sha256, tar_size=part.tar_size, tar_sha256=part.tar_sha256)
 
     return Output(
@@ -215,8 +216,8 @@ def _output(path: str, package: Package) -> Output:
         sha256=package.sha256,
         unsigned_sha256=package.unsigned_sha256,
         identity=package.identity,
-        control=segment(package.control),  # type: ignore[arg-type]  # the same fields
-        data=segment(package.data),  # type: ignore[arg-type]
+        control=segment(package.control),
+        data=segment(package.data),
         installed_size=package.pkginfo.size or 0,
         signatures=[signature.key_name for signature in package.signatures],
     )
