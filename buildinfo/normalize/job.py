@@ -1,0 +1,162 @@
+"""What a handler is told, and what it reports.
+
+A handler is one class with a `name` and a pure function ``normalize(data, job) -> bytes``. It never touches the file
+system. It gives `data` itself back where nothing is to change, raises `LeftAlone` with a reason where a file of its
+kind must not be touched, and `FormatError` where the bytes are not what their magic says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
+
+MAX_DEPTH: Final = 8
+"""How many archives deep a file may lie to be normalized."""
+UNPACK_SLACK: Final = 16 << 20
+"""A piece may unpack to this many bytes more than the size of the outermost file."""
+WORK_FACTOR: Final = 16
+"""All pieces of one outermost file together may unpack to this many times what one piece may."""
+
+Timestamps = Literal["clamp", "set"]
+
+
+class LeftAlone(Exception):
+    """A file that a handler knows but must not, or cannot, normalize; the text says why."""
+
+
+class Handler(Protocol):
+    """One file kind."""
+
+    name: str
+
+    def normalize(self, data: bytes, job: Job) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What to do.
+
+    Attributes:
+        epoch: seconds since 1970-01-01 UTC.
+        timestamps: `clamp` lowers times after the epoch to it, `set` makes every time the epoch.
+        leaks: names of the rows of the registry whose leaks are removed.
+        forms: names of the rows that are brought to their canonical form as well.
+    """
+
+    epoch: int
+    timestamps: Timestamps
+    leaks: frozenset[str]
+    forms: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file that was changed: `path` in the outermost file (`OUTER!/INNER` for nested archives, empty for the
+    outermost file itself), the handler's name, and SHA-256 in lower-case hex."""
+
+    path: str
+    handler: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that was left alone, and why."""
+
+    path: str
+    handler: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened to one outermost file and all that it holds."""
+
+    changes: list[Change] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Budget:
+    """How much may still be unpacked of one outermost file: bombs end here, not in memory."""
+
+    piece: int
+    work: int
+
+    @classmethod
+    def of(cls, size: int) -> Budget:
+        """The budget of an outermost file of `size` bytes."""
+        piece = UNPACK_SLACK + size
+        return cls(piece, WORK_FACTOR * piece)
+
+
+@dataclass(slots=True)
+class Job:
+    """One file to normalize.
+
+    Attributes:
+        policy: what to do.
+        path: where the file lies, for the report; a hint, never trusted.
+        source_time: for a compiled Python file: seconds of the modification time that its source will have, or None if
+            that is not known.
+        report: what happened; shared by all files of one outermost file.
+        budget: likewise.
+    """
+
+    policy: Policy
+    path: str
+    report: Report
+    budget: Budget
+    depth: int = 0
+    source_time: Callable[[], int | None] | None = None
+
+    @property
+    def epoch(self) -> int:
+        return self.policy.epoch
+
+    def time(self, seconds: int) -> int:
+        """The time to write for a time that was found."""
+        if self.policy.timestamps == "set":
+            return self.policy.epoch
+        return min(seconds, self.policy.epoch)
+
+    def form(self, name: str) -> bool:
+        """Whether the handler `name` is to write its canonical form, not only to remove leaks."""
+        return name in self.policy.forms
+
+    def unpack(self, size: int) -> None:
+        """Announces that `size` more bytes were, or are about to be, unpacked in one piece.
+
+        Raises:
+            LeftAlone: that is more than the file may cost.
+        """
+        self.budget.work -= size
+        if size > self.budget.piece or self.budget.work < 0:
+            raise LeftAlone("it unpacks to more than this program is ready to hold")
+
+    def nested(self, data: bytes, name: str) -> bytes:
+        """Normalizes a file inside this one; gives `data` itself back where nothing changes.
+
+        Args:
+            data: its content, uncompressed.
+            name: its name inside this file.
+        """
+        from buildinfo.normalize.content import normalize_content
+
+        inner = Job(
+            self.policy, f"{self.path}!/{name}" if self.path else name, self.report, self.budget, self.depth + 1
+        )
+        return normalize_content(data, inner)
+
+    def changed(self, handler: str, before: bytes, after: bytes) -> None:
+        """Reports a change."""
+        self.report.changes.append(
+            Change(self.path, handler, hashlib.sha256(before).hexdigest(), hashlib.sha256(after).hexdigest())
+        )
+
+    def skipped(self, handler: str, reason: str) -> None:
+        """Reports that the file, or a part of it, was left alone."""
+        self.report.skipped.append(Skipped(self.path, handler, reason))
