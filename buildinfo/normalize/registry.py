@@ -72,11 +72,15 @@ STEPS: Final = (
 
 KINDS: Final = (
     Kind("ar", "times, owners", "modes", _magic(b"!<arch>\n", b"!<thin>\n"), "ar:Ar"),
-    Kind("gzip", "time and name of every member", "", _magic(b"\x1f\x8b\x08"), "compressed:Gzip"),
+    Kind(
+        "gzip", "time of every member", "names and header checksums dropped", _magic(b"\x1f\x8b\x08"), "compressed:Gzip"
+    ),
     Kind("xz", "what the tar inside leaks", "", _magic(b"\xfd7zXZ\0"), "compressed:Xz"),
     Kind("zstd", "what the tar inside leaks", "", _magic(b"\x28\xb5\x2f\xfd"), "compressed:Zstd"),
     Kind("bzip2", "what the tar inside leaks", "", _magic(b"BZh"), "compressed:Bzip2"),
-    Kind("tar", "times, owner names, access times, process ids", "", _magic(b"ustar", at=257), "tar:Tar"),
+    Kind(
+        "tar", "times, access times, process ids, order of extended attributes", "", _magic(b"ustar", at=257), "tar:Tar"
+    ),
     Kind(
         "cpio",
         "times, inode and device numbers",
@@ -92,7 +96,13 @@ KINDS: Final = (
     Kind("gettext", "times", "", _magic(b"\xde\x12\x04\x95", b"\x95\x04\x12\xde"), "gettext:Gettext"),
     Kind("uimage", "time", "", _magic(b"\x27\x05\x19\x56"), "uimage:Uimage"),
     Kind("bflt", "time", "", _magic(b"bFLT\x00\x00\x00\x04"), "bflt:Bflt"),
-    Kind("javadoc", "times, generator, language", "", _javadoc, "javadoc:Javadoc"),
+    Kind(
+        "javadoc",
+        "times, and the tool version beside them",
+        "neither generator nor language",
+        _javadoc,
+        "javadoc:Javadoc",
+    ),
 )
 """What is done to the files inside, and to loose ones; the first row that takes a file counts."""
 
