@@ -14,6 +14,8 @@ from typing import Final, Literal, Protocol
 
 MAX_DEPTH: Final = 8
 """How many archives deep a file may lie to be normalized."""
+MAX_FILE: Final = 256 << 20
+"""Bytes of the largest file that is taken into memory to be normalized."""
 UNPACK_SLACK: Final = 16 << 20
 """A piece may unpack to this many bytes more than the size of the outermost file."""
 WORK_FACTOR: Final = 16
@@ -137,18 +139,18 @@ class Job:
         if size > self.budget.piece or self.budget.work < 0:
             raise LeftAlone("it unpacks to more than this program is ready to hold")
 
-    def nested(self, data: bytes, name: str) -> bytes:
+    def nested(self, data: bytes, name: str, source_time: Callable[[], int | None] | None = None) -> bytes:
         """Normalizes a file inside this one; gives `data` itself back where nothing changes.
 
         Args:
             data: its content, uncompressed.
             name: its name inside this file.
+            source_time: see the attribute.
         """
         from buildinfo.normalize.content import normalize_content
 
-        inner = Job(
-            self.policy, f"{self.path}!/{name}" if self.path else name, self.report, self.budget, self.depth + 1
-        )
+        path = f"{self.path}!/{name}" if self.path else name
+        inner = Job(self.policy, path, self.report, self.budget, self.depth + 1, source_time)
         return normalize_content(data, inner)
 
     def changed(self, handler: str, before: bytes, after: bytes) -> None:

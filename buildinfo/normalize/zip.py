@@ -1,0 +1,224 @@
+"""Zip archives: zip, jar, war, whl, epub, xpi and their like; jmod and pyzip, which put a header before one.
+
+Sources: PKWARE's APPNOTE.TXT 6.3.10, Info-ZIP's `proginfo/extrafld.txt` (extra fields), and strip-nondeterminism's
+`zip` and `jar` handlers.
+
+Leaks: times after the epoch and the ids of the user who built, wherever headers and extra fields have them; what
+`jar` names; the leaks of the members. Canonical form: members by name, permissions 755 or 644. Compressed data is
+copied as it is unless its content changes.
+
+Decisions:
+- DOS times tell no zone and are taken for UTC. Nothing is written before 1980-01-01 12:01, as Archive::Zip has it: a
+  reader of any zone still sees a time that DOS knows.
+- Clojure takes a class for stale unless it is newer than its source, so sources stay two seconds (what a DOS time can
+  tell) behind the epoch.
+- The zip importer of Python takes a module for stale whose time is not its source's, so a module inside is told the
+  time that its source gets.
+- RECORD of a wheel has the hashes of its members, so their content stays as it is.
+- Members are not moved where bytes between them belong to no record, or where extra fields align their data.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import zlib
+from collections.abc import Callable
+from typing import Final
+
+from buildinfo.errors import FormatError
+from buildinfo.normalize import jar, ziprecords
+from buildinfo.normalize.job import Job, LeftAlone
+from buildinfo.normalize.registry import HEAD, kind_of
+from buildinfo.normalize.ziprecords import DEFLATED, STORED, Archive, Member
+from buildinfo.normalize.zipstamps import Clock, stamp
+
+_UNIX: Final = 3
+_AES: Final = 0x9901
+_ALIGNING: Final = frozenset((0xD935, 0x4246))
+"""Extra fields that align data: Android's zipalign, PyTorch."""
+_SNIFF: Final = 4096
+"""Compressed bytes that are inflated to tell the kind of a member."""
+_LEVELS: Final = (6, 9, 3, 1)
+"""zlib's level for bits 1 and 2 of the flags: normal, maximum, fast, super fast."""
+
+_SIGNATURE: Final = re.compile(
+    rb"META-INF/(.*\.SF|[^/]+\.(RSA|DSA|EC)|SIG-[^/]+|cose\.sig|(document)?signatures\.xml)"
+    rb"|_xmlsignatures/.*|\.signature\.p7s|[^/]+\.dist-info/RECORD\.(jws|p7s)",
+    re.IGNORECASE | re.DOTALL,
+)
+_RECORD: Final = re.compile(rb"[^/]+\.dist-info/RECORD").fullmatch
+_DIST_INFO: Final = re.compile(rb"[^/]+\.dist-info/").match
+_ANDROID: Final = frozenset((b"AndroidManifest.xml", b"classes.dex"))
+_CACHED: Final = re.compile(r"(.*/|)__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
+
+
+class Zip:
+    """All archives of the family that start as zip archives do."""
+
+    name = "zip"
+
+    def normalize(self, data: bytes, job: Job) -> bytes:
+        """See `Handler`."""
+        archive = ziprecords.read(data)
+        names = {member.name for member in archive.members}
+        _refuse(archive, names)
+        sources = _stamp(archive, job)
+        if job.form(self.name):
+            for member in archive.members:
+                _permit(member)
+        if jar.MANIFEST in names:
+            archive.drop(jar.left_behind)
+        if job.form(self.name):
+            _sort(archive, names)
+        if not _aligned(archive):
+            self._normalize_contents(archive, names, job, sources)
+        result = ziprecords.write(archive)
+        return data if result == data else result
+
+    def _normalize_contents(self, archive: Archive, names: set[bytes], job: Job, sources: dict[str, int]) -> None:
+        recorded = any(map(_RECORD, names))
+        for member in archive.members:
+            if not member.size or member.method not in (STORED, DEFLATED):
+                continue
+            manifest = member.name == jar.MANIFEST
+            if not (manifest or _wanted(member, job)):
+                continue
+            content = _unpack(member, job)
+            name = _text(member)
+            changes = len(job.report.changes)
+            result = jar.clean_manifest(content) if manifest else job.nested(content, name, _source(name, sources))
+            if result == content:
+                continue
+            if recorded:
+                del job.report.changes[changes:]
+                job.skipped(self.name, f"{name} keeps its leaks, RECORD has its hash")
+                continue
+            member.replace(_pack(member, result), zlib.crc32(result), len(result))
+
+
+class Jmod(Zip):
+    """A module of the JDK: four bytes, then a jar."""
+
+    name = "jmod"
+
+
+class Pyzip(Zip):
+    """A Python program: a line that names the interpreter, then a zip archive."""
+
+    name = "pyzip"
+
+
+def _refuse(archive: Archive, names: set[bytes]) -> None:
+    """Leaves archives alone that are no longer what they were once a byte of them changes."""
+    if archive.signing or any(map(_SIGNATURE.fullmatch, names)):
+        raise LeftAlone("it is signed")
+    if not _ANDROID.isdisjoint(names):
+        raise LeftAlone("it is an Android package, signed and aligned as a whole")
+    for member in archive.members:
+        if member.flags & ziprecords.ENCRYPTED or any(kind == _AES for kind, _ in member.extras(member.central)):
+            raise LeftAlone("it is encrypted")
+
+
+def _stamp(archive: Archive, job: Job) -> dict[str, int]:
+    """Writes times and owners; returns the new times of the Python sources whose time changes."""
+    clock = Clock.of(job)
+    clojure = Clock.of(job, before=2)
+    sources = {}
+    for member in archive.members:
+        changed = stamp(member, clojure if member.name.endswith((b".clj", b".cljc")) else clock)
+        if changed and member.name.endswith(b".py"):
+            sources[_text(member)] = clock.limit & ~1
+    return sources
+
+
+def _permit(member: Member) -> None:
+    """Writes the permissions of a file or directory, where a Unix wrote them."""
+    central = member.central
+    mode = int.from_bytes(central[40:42], "little")
+    if central[5] != _UNIX or stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return
+    if member.name.endswith(b"/"):
+        attributes = (stat.S_IFDIR | 0o755) << 16 | 0x10
+    else:
+        attributes = (stat.S_IFREG | (0o755 if mode & 0o100 else 0o644)) << 16
+    central[38:42] = attributes.to_bytes(4, "little")
+
+
+def _aligned(archive: Archive) -> bool:
+    return any(kind in _ALIGNING for member in archive.members for kind, _ in member.extras(member.local))
+
+
+def _sort(archive: Archive, names: set[bytes]) -> None:
+    """Orders the members by name. What readers want first stays first: the manifest of a jar, the type of an epub or
+    OpenDocument file, which no extra field may part from the start. Metadata of a wheel comes last, RECORD at the end
+    of it, as PEP 427 has it."""
+    if _aligned(archive) or archive.loose:
+        return
+    first = archive.members[0] if archive.members else None
+    typed = first if first and first.name == b"mimetype" and first.method == STORED else None
+    manifest = jar.MANIFEST in names
+    wheel = any(map(_RECORD, names))
+
+    def place(member: Member) -> tuple[bool, int, bytes]:
+        name = member.name
+        rank = jar.place(name) if manifest else 0
+        if wheel and _DIST_INFO(name):
+            rank = 4 if _RECORD(name) else 3
+        return member is not typed, rank, name
+
+    archive.members = archive.directory = sorted(archive.directory, key=place)
+
+
+def _wanted(member: Member, job: Job) -> bool:
+    """Whether the content of a member may hold leaks, by its first bytes."""
+    head = bytes(member.data[:_SNIFF])
+    if member.method == DEFLATED:
+        try:
+            head = zlib.decompressobj(-15).decompress(head, HEAD)
+        except zlib.error:
+            return False
+    kind = kind_of(head, _text(member))
+    return kind is not None and kind.name in job.policy.leaks
+
+
+def _unpack(member: Member, job: Job) -> bytes:
+    """The content of a member.
+
+    Raises:
+        FormatError: it is not what its headers say.
+        LeftAlone: it is too much.
+    """
+    if member.method == DEFLATED:
+        job.unpack(member.size)
+        inflate = zlib.decompressobj(-15)
+        try:
+            content = inflate.decompress(member.data, member.size + 1)
+        except zlib.error as error:
+            raise FormatError(f"deflated data is damaged: {error}", offset=member.offset) from error
+        if not inflate.eof or inflate.unused_data:
+            raise FormatError("deflated data is not of the size its header tells", offset=member.offset)
+    else:
+        content = bytes(member.data)
+    if len(content) != member.size or zlib.crc32(content) != member.crc:
+        raise FormatError("content of a member does not match its checksum", offset=member.offset)
+    return content
+
+
+def _pack(member: Member, content: bytes) -> bytes:
+    """Compresses a content as the old one was."""
+    if member.method == STORED:
+        return content
+    deflate = zlib.compressobj(_LEVELS[member.flags >> 1 & 3], zlib.DEFLATED, -15)
+    return deflate.compress(content) + deflate.flush()
+
+
+def _source(name: str, sources: dict[str, int]) -> Callable[[], int | None]:
+    """The time that the source of a compiled Python file gets, None where it keeps the one it has."""
+    cached = _CACHED.fullmatch(name)
+    source = f"{cached[1]}{cached[2]}.py" if cached else name.removesuffix("c")
+    return lambda: sources.get(source)
+
+
+def _text(member: Member) -> str:
+    return member.name.decode("utf-8", "surrogateescape")
