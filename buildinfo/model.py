@@ -217,6 +217,45 @@ class Change:
 
 
 @part
+class LeftAlone:
+    """A file in a package that normalization knows but did not touch."""
+
+    path: Text = about("File in the package; empty for the package itself.")
+    handler: str = about("Which step or handler left it alone.")
+    reason: Text = about("Why.")
+
+
+@part
+class Normalization:
+    """How the packages were made deterministic after abuild had made them."""
+
+    policy: int = about("Version of the rules: it rises when the same input may give other output.")
+    epoch: int = about("The epoch that was applied: seconds since 1970-01-01 UTC.")
+    timestamps: Literal["clamp", "set"] = about("clamp: later times became the epoch; set: all did.")
+    encoder: str = about("What compressed: the zlib that passed the known answer, or the pigz program.")
+    off: list[str] = about("Handlers that the recipe's options switch off.", default_factory=list)
+
+
+@part
+class FileReport:
+    """What normalization did to one file, or would do."""
+
+    path: str = about("The file, as it was named or found.")
+    result: Literal["unchanged", "changed", "would-change", "left-alone", "error"] = about("What became of it.")
+    reason: str | None = about("Why it was left alone, could not be read, or lost its signature.")
+    changes: list[Change] = about("Every change; empty path: to the file as a whole.")
+    left_alone: list[LeftAlone] = about("What inside it was left alone for a reason.")
+
+
+@part
+class NormalizeReport:
+    """What `normalize --json` prints."""
+
+    files: list[FileReport] = about("Of trees, only the files that something was done to or found out about.")
+    summary: dict[str, int] = about("How many files had each result, those that are not listed included.")
+
+
+@part
 class Output:
     """A package that the build made."""
 
@@ -230,6 +269,7 @@ class Output:
     installed_size: int = about("`size` of .PKGINFO, bytes.")
     signatures: list[str] = about("Names of the keys that signed it.", default_factory=list)
     changes: list[Change] = about("What normalization changed.", default_factory=list)
+    left_alone: list[LeftAlone] = about("What normalization left alone for a reason.", default_factory=list)
 
 
 @part
@@ -281,6 +321,9 @@ class BuildInfo:
         default_factory=dict,
     )
     conditions: Conditions = about("How it was built: what should not matter, and is in none of the digests.")
+    normalization: Normalization | None = about(
+        "How the packages were made deterministic; missing if that was switched off.", default=None
+    )
     outputs: list[Output] = about("Sorted by path.")
     taints: list[Taint] = about("Sorted by name. A clean build in a clean Alpine has none.", default_factory=list)
     observations: Observations | None = about(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from buildinfo.errors import UsageError
 
 #: Name -> what it describes.
-SCHEMAS = {"buildinfo": "the record of a build, X.buildinfo.toml, as parsed"}
+SCHEMAS = {
+    "buildinfo": "the record of a build, X.buildinfo.toml, as parsed",
+    "normalize": "what normalize --json prints",
+}
 
 
 def render(name: str) -> str:
@@ -20,11 +24,12 @@ def render(name: str) -> str:
         raise UsageError(f"no schema is named {name}", mend=f"there are: {', '.join(SCHEMAS)}")
     from pydantic import TypeAdapter
 
-    from buildinfo.model import BuildInfo
+    from buildinfo.model import BuildInfo, NormalizeReport
 
+    models: dict[str, Any] = {"buildinfo": BuildInfo, "normalize": NormalizeReport}
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:abuild-buildinfo:{name}:1",
-        **TypeAdapter(BuildInfo).json_schema(),
+        **TypeAdapter(models[name]).json_schema(),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -8,11 +8,11 @@ seen all have exactly one control and one data member.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, Protocol
 
 from buildinfo.apk.framing import Digest, GzipHeader, GzipReader
 from buildinfo.apk.signature import is_signature
@@ -50,6 +50,21 @@ class Segment:
     gzip: GzipHeader
 
 
+class Watcher(Protocol):
+    """Sees a segment pass by: every compressed byte and every uncompressed byte once, in order."""
+
+    def compressed(self, piece: memoryview) -> None: ...
+
+    def plain(self, chunk: bytes) -> None: ...
+
+
+class _Compressed:
+    """A watcher among the digests of the compressed bytes."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.update = watcher.compressed
+
+
 class OpenSegment:
     """A segment while it is read. Read `tar` as far as you like; `close` reads the rest.
 
@@ -58,10 +73,16 @@ class OpenSegment:
         offset: where its gzip member begins in the file.
         gzip: the header of that member.
         tar: its members and their content; to be iterated once.
+        watcher: what sees its bytes pass by, if anything does.
     """
 
     def __init__(
-        self, reader: GzipReader, kind: SegmentKind | None, digests: Sequence[Digest], raw_headers: bool
+        self,
+        reader: GzipReader,
+        kind: SegmentKind | None,
+        digests: Sequence[Digest],
+        raw_headers: bool,
+        watcher: Watcher | None = None,
     ) -> None:
         self.offset = reader.offset
         self._reader = reader
@@ -71,7 +92,12 @@ class OpenSegment:
         self._limit = None if kind == "data" else MAX_CONTROL_TAR
         self._closed: Segment | None = None
         reader.segment = kind or "signature or control"
-        reader.digests = [*digests, self._sha256, *([] if kind == "data" else [self._sha1])]
+        self.watcher = watcher
+        reader.digests = [*digests, self._sha256]
+        if kind != "data":
+            reader.digests.append(self._sha1)
+        if watcher is not None:
+            reader.digests.append(_Compressed(watcher))
         self.gzip = self._header()
         self._chunks = self._digested(reader.chunks())
         self.tar = TarReader(self._chunks, where=reader.where, segment=reader.segment, keep_headers=raw_headers)
@@ -131,6 +157,8 @@ class OpenSegment:
                     offset=self._limit,
                 )
             self._tar_sha256.update(chunk)
+            if self.watcher is not None:
+                self.watcher.plain(chunk)
             yield chunk
 
 
@@ -144,10 +172,19 @@ class PackageStream:
         file: the package, opened for reading in binary.
         where: its name, for error messages.
         raw_headers: fill `Member.raw_headers`.
+        watch: gives what is to see the bytes of a segment, once for each; None for nothing.
     """
 
-    def __init__(self, file: BinaryIO, *, where: object, raw_headers: bool = False) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        *,
+        where: object,
+        raw_headers: bool = False,
+        watch: Callable[[], Watcher | None] = lambda: None,
+    ) -> None:
         self.where = where
+        self._watch = watch
         self.unsigned_size = 0
         """Bytes of the file without its signature segments."""
         self._raw_headers = raw_headers
@@ -182,7 +219,7 @@ class PackageStream:
         signatures = 0
         while True:
             before = self._unsigned.copy()
-            segment = OpenSegment(self._reader, None, (self._whole, self._unsigned), self._raw_headers)
+            segment = OpenSegment(self._reader, None, (self._whole, self._unsigned), self._raw_headers, self._watch())
             yield segment
             closed = segment.close()
             if segment.kind == "control":
@@ -193,7 +230,7 @@ class PackageStream:
                 raise FormatError(f"more than {MAX_SIGNATURES} signature segments", where=self.where)
         unsigned_from = closed.offset
         shared = (self._whole, self._unsigned) if signatures else (self._whole,)
-        segment = OpenSegment(self._reader, "data", shared, self._raw_headers)
+        segment = OpenSegment(self._reader, "data", shared, self._raw_headers, self._watch())
         yield segment
         segment.close()
         if not signatures:
@@ -204,8 +241,10 @@ class PackageStream:
 
 
 @contextmanager
-def open_package(path: Path, *, raw_headers: bool = False) -> Iterator[PackageStream]:
-    """Opens a package for one pass over its segments.
+def open_package(
+    path: Path, *, raw_headers: bool = False, watch: Callable[[], Watcher | None] = lambda: None
+) -> Iterator[PackageStream]:
+    """Opens a package for one pass over its segments; see `PackageStream`.
 
     Raises:
         UnreadableError: the file cannot be opened.
@@ -215,13 +254,38 @@ def open_package(path: Path, *, raw_headers: bool = False) -> Iterator[PackageSt
     except OSError as error:
         raise UnreadableError(f"cannot be opened: {error.strerror}", where=path) from error
     with file:
-        yield PackageStream(file, where=path, raw_headers=raw_headers)
+        yield PackageStream(file, where=path, raw_headers=raw_headers, watch=watch)
 
 
 def iter_segments(path: Path, *, raw_headers: bool = False) -> Iterator[OpenSegment]:
     """The segments of a package, one after the other; see `PackageStream.segments`."""
     with open_package(path, raw_headers=raw_headers) as package:
         yield from package.segments()
+
+
+def read_head(path: Path) -> list[bytes]:
+    """The uncompressed tars of the signature segments and, last, of the control segment; the reader bounds them.
+
+    Raises:
+        FormatError, IntegrityError, UnreadableError: as `PackageStream.segments`.
+    """
+    head: list[bytes] = []
+    parts: list[bytes] = []
+
+    class Keep:
+        def compressed(self, piece: memoryview) -> None: ...
+
+        def plain(self, chunk: bytes) -> None:
+            parts.append(chunk)
+
+    with open_package(path, watch=Keep) as package:
+        for segment in package.segments():
+            segment.close()
+            head.append(b"".join(parts))
+            parts.clear()
+            if segment.kind == "control":
+                break
+    return head
 
 
 def _check_magic(magic: bytes, where: object) -> None:

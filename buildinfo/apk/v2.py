@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from buildinfo.apk.pkginfo import MAX_SIZE as MAX_PKGINFO
 from buildinfo.apk.pkginfo import PkgInfo, parse_pkginfo
-from buildinfo.apk.segments import OpenSegment, Segment, iter_segments, open_package
+from buildinfo.apk.segments import OpenSegment, Segment, Watcher, iter_segments, open_package
 from buildinfo.apk.signature import Signature, read_signature
 from buildinfo.apk.tar import Member, TarReader
 from buildinfo.errors import FormatError, IntegrityError
@@ -83,13 +83,31 @@ class Package:
     members: tuple[Member, ...]
 
 
-def read_package(path: Path, *, members: bool = True, raw_headers: bool = False) -> Package:
+class Observer:
+    """Sees a package while it is read, in the order of the file. This one looks on; override what you need."""
+
+    def watch(self) -> Watcher | None:
+        """Called for every segment, before it: what is to see its bytes."""
+        return None
+
+    def control(self, pkginfo: PkgInfo) -> None:
+        """Called when the control segment was read."""
+
+    def member(self, member: Member, content: Iterator[memoryview]) -> Iterator[memoryview]:
+        """Called for every entry of the data segment, headers and all; gives its content on, unchanged."""
+        return content
+
+
+def read_package(
+    path: Path, *, members: bool = True, raw_headers: bool = False, observer: Observer | None = None
+) -> Package:
     """Reads and verifies a v2 package in one pass.
 
     Args:
         path: the file.
         members: keep the entries of the control and data segments.
         raw_headers: keep their tar header blocks too.
+        observer: sees the package pass by.
 
     Raises:
         FormatError: not a v2 package, or a malformed, cut or oversized one.
@@ -100,15 +118,18 @@ def read_package(path: Path, *, members: bool = True, raw_headers: bool = False)
     data: _Data | None = None
     signature_segments: list[Segment] = []
     signatures: list[Signature] = []
-    with open_package(path, raw_headers=raw_headers) as package:
+    watch = observer.watch if observer else lambda: None
+    with open_package(path, raw_headers=raw_headers or observer is not None, watch=watch) as package:
         for part in package.segments():
             if part.kind == "signature":
                 signatures.extend(read_signature(*entry, where=path) for entry in part.tar)
                 signature_segments.append(part.close())
             elif part.kind == "control":
                 control = _read_control(part, path)
+                if observer:
+                    observer.control(control.pkginfo)
             else:
-                data = _read_data(part, path, members)
+                data = _read_data(part, path, members, raw_headers, observer)
     assert control is not None and data is not None  # segments() gives both or raises
     _check_datahash(control.pkginfo, data.segment, path)
     return Package(
@@ -178,17 +199,21 @@ def _read_control(part: OpenSegment, path: Path) -> _Control:
     return _Control(part.close(), pkginfo, files, members)
 
 
-def _read_data(part: OpenSegment, path: Path, keep: bool) -> _Data:
+def _read_data(part: OpenSegment, path: Path, keep: bool, headers: bool, observer: Observer | None) -> _Data:
     installed_size = count = held = 0
     members: list[Member] = []
     tar = part.tar
-    for member, content in tar:
+    for member, found in tar:
         count += 1
         installed_size += member.size
+        content = observer.member(member, found) if observer else found
         if member.checksum is not None:
             _check_sha1(member, content, path)
+        elif observer:
+            for _ in content:
+                pass
         if keep:
-            members.append(member)
+            members.append(replace(member, raw_headers=b"") if observer and not headers else member)
             held += _MEMBER_COST + _RECORD_COST * len(member.pax) + len(member.raw_headers)
             if held + tar.extended_size > MAX_HELD:
                 raise _error("too many entries to keep", tar, member)

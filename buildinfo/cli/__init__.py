@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 from buildinfo import __version__
@@ -25,6 +25,7 @@ COMMANDS = {
     "disable": "switch the hooks off again",
     "doctor": "check keys, configuration, hooks, tools and captures left behind",
     "finalize": "turn captures into a buildinfo beside its packages",
+    "normalize": "make packages, archives and trees deterministic",
     "show": "show a buildinfo, package, index, installed database or capture",
     "validate": "check a buildinfo against its schema and its own digests",
     "schema": "print a JSON Schema, or list them",
@@ -34,6 +35,16 @@ COMMANDS = {
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn; so do we
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _joined(words: Sequence[str]) -> Iterator[str]:
+    """The words, `--handlers -NAME` as one: argparse would take the second for an option."""
+    rest = iter(words)
+    for word in rest:
+        if word == "--handlers" and (value := next(rest, None)) is not None:
+            yield f"{word}={value}"
+        else:
+            yield word
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name == named:
             import_module(f"buildinfo.cli.{name}").configure(command)
     try:
-        args = parser.parse_args(words)
+        args = parser.parse_args(list(_joined(words)))
         if args.command is None:
             parser.error("no command is given")
         return int(import_module(f"buildinfo.cli.{args.command}").run(args))

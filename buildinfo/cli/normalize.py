@@ -1,0 +1,195 @@
+"""``normalize``: packages, archives and trees become deterministic."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from buildinfo.normalize.paths import FileResult, Request
+
+DESCRIPTION = """\
+Makes packages, archives and the files of a tree deterministic, in place: the same content, the same bytes.
+
+By default only leaks are removed: times after the epoch, process ids, inode numbers and the like. With
+--handlers all the content is brought to its canonical form as well: pigz -9n framing, member order, end blocks.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("paths", metavar="PATH", nargs="*", help="a file or a folder; - for standard input")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if anything would change")
+    parser.add_argument(
+        "--epoch", type=_seconds, metavar="N", help="default: a package's builddate, else SOURCE_DATE_EPOCH"
+    )
+    parser.add_argument(
+        "--timestamps", choices=("clamp", "set"), default="clamp", help="lower later times to the epoch, or set all"
+    )
+    parser.add_argument(
+        "--handlers", default="leaks", metavar="leaks|all|[+-]NAME,...", help="what to apply; --list names all"
+    )
+    parser.add_argument("--output", metavar="FILE", help="write the result there, for a single PATH; - for stdout")
+    parser.add_argument("-j", "--jobs", type=_jobs, metavar="N", help="how many processors to use; default: all")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--list", action="store_true", help="print the table of handlers, and stop")
+
+
+def run(args: argparse.Namespace) -> int:
+    from buildinfo.errors import UsageError
+    from buildinfo.normalize.paths import Request, find_files, normalize_file
+    from buildinfo.normalize.registry import TABLE, select
+
+    if args.list:
+        for row in TABLE:
+            print(f"{row.name:<9} leaks: {row.leaks or '-'}; canonical form: {row.forms or '-'}")
+        return 0
+    if not args.paths:
+        raise UsageError("no PATH is given", mend="see abuild-buildinfo normalize --help")
+    select(args.handlers, 0)
+    jobs = args.jobs or len(os.sched_getaffinity(0))
+    request = Request(args.handlers, args.timestamps, args.epoch, _environment_epoch(), args.check, jobs)
+    paths = [Path(name) for name in args.paths]
+    with _streams(args) as (single, output):
+        if single is not None:
+            _require_single(args, single)
+            results = iter([normalize_file(single, request, output=output)])
+        else:
+            results = _all(find_files(paths), request, jobs)
+        to_stdout = args.output == "-" or (args.output is None and args.paths == ["-"])
+        return _report(results, args, named=set(args.paths), quiet=to_stdout)
+
+
+def _report(results: Iterator[FileResult], args: argparse.Namespace, named: set[str], quiet: bool) -> int:
+    """Print what became of each file. In trees, files that nothing was to do with are only counted."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be text
+    documents: list[dict[str, Any]] = []
+    counts: dict[str, int] = {}
+    for done in results:
+        counts[done.result] = counts.get(done.result, 0) + 1
+        if args.json:
+            if done.result != "unchanged" or done.path in named or done.skipped:
+                documents.append(_document(done))
+        elif not quiet and done.result != "error" and (done.result != "unchanged" or done.path in named):
+            print(f"{done.path}: {done.result.replace('-', ' ')}{f': {done.reason}' if done.reason else ''}")
+        if done.result == "error":
+            print(f"abuild-buildinfo: {done.reason}", file=sys.stderr)
+        if not args.json and not quiet:
+            for skipped in done.skipped:
+                if skipped.path:
+                    print(f"{done.path}: {skipped.path}: left alone: {skipped.reason}")
+    if args.json:
+        print(json.dumps({"files": documents, "summary": counts}, indent=2))
+    if "error" in counts:
+        return 2
+    return int("would-change" in counts)
+
+
+def _document(done: FileResult) -> dict[str, Any]:
+    return {
+        "path": done.path,
+        "result": done.result,
+        "reason": done.reason,
+        "changes": [asdict(change) for change in done.changes],
+        "left_alone": [asdict(skipped) for skipped in done.skipped],
+    }
+
+
+def _all(files: Iterator[tuple[Path, bool]], request: Request, jobs: int) -> Iterator[FileResult]:
+    """Every file, by several processes if there is enough to do; the results in the order of the files."""
+    from itertools import islice
+
+    from buildinfo.normalize.paths import normalize_file
+
+    first = list(islice(files, 64))
+    for path, loose in first if len(first) < 64 or jobs == 1 else ():
+        yield normalize_file(path, request, loose=loose)
+    if jobs == 1:
+        for path, loose in files:
+            yield normalize_file(path, request, loose=loose)
+    elif len(first) == 64:
+        yield from _parallel([*first, *files], request, jobs)
+
+
+def _parallel(files: list[tuple[Path, bool]], request: Request, jobs: int) -> Iterator[FileResult]:
+    import multiprocessing
+    from dataclasses import replace
+    from functools import partial
+
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        work: Callable[[tuple[Path, bool]], FileResult] = partial(_one, replace(request, threads=1))
+        yield from pool.imap(work, files, chunksize=max(1, min(64, len(files) // (4 * jobs))))
+
+
+def _one(request: Request, file: tuple[Path, bool]) -> FileResult:
+    from buildinfo.normalize.paths import normalize_file
+
+    return normalize_file(file[0], request, loose=file[1])
+
+
+@contextmanager
+def _streams(args: argparse.Namespace) -> Iterator[tuple[Path | None, Path | None]]:
+    """The single file to read and the file to write, where --output or standard input is used; else None."""
+    import shutil
+    import tempfile
+
+    if args.output is None and "-" not in args.paths:
+        yield None, None
+        return
+    _require_single(args)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(args.paths[0])
+        if args.paths == ["-"]:
+            source = Path(folder, "standard-input")
+            with source.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        to_stdout = args.output in (None, "-")
+        target = Path(folder, "standard-output") if to_stdout else Path(args.output)
+        yield source, target
+        if to_stdout and target.exists() and not args.check:
+            with target.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+
+
+def _require_single(args: argparse.Namespace, path: Path | None = None) -> None:
+    from buildinfo.errors import UsageError
+
+    if len(args.paths) != 1:
+        raise UsageError("--output and - go with a single PATH")
+    if path is not None and path.is_dir():
+        raise UsageError("--output goes with a file, not with a folder", where=path)
+
+
+def _environment_epoch() -> int | None:
+    from buildinfo.errors import UsageError
+
+    text = os.environ.get("SOURCE_DATE_EPOCH")
+    if not text:
+        return None
+    try:
+        return _seconds(text)
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"SOURCE_DATE_EPOCH is {text[:40]!r}, {error}") from None
+
+
+def _seconds(text: str) -> int:
+    """A number of seconds since 1970 that every format can hold as far as it can hold any."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 12):
+        raise argparse.ArgumentTypeError("not a number of seconds since 1970")
+    return int(text)
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 1024):
+        raise argparse.ArgumentTypeError("not a number of processors")
+    return int(text)

@@ -1,0 +1,155 @@
+"""A v2 package as a whole: inspected in one pass, and written anew only if a byte is to change.
+
+The old file stays where it is until the new one was written beside it, read back and verified.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, Literal
+
+from buildinfo.apk.pkginfo import PkgInfo
+from buildinfo.apk.signature import Signature
+from buildinfo.apk.v2 import Package, read_package
+from buildinfo.errors import BuildinfoError, UnreadableError
+from buildinfo.normalize.inspect import Inspection
+from buildinfo.normalize.job import Policy, Report
+from buildinfo.normalize.rewrite import Rewrite
+
+INDEX: Final = "APKINDEX.tar.gz"
+
+SignatureFate = Literal["none", "kept", "removed", "made anew"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to normalize a package.
+
+    Attributes:
+        policy: gives the policy, once the description of the package is known.
+        framing: whether the policy brings the framing to its canonical form.
+        users, groups: the aport's own, whose ids become 0; known only in finalize.
+        one_time: give all members the epoch, as abuild >= 3.5 does.
+        trusted: the data segment is framed canonically by provenance: nothing is compressed to prove it.
+        sign: makes the signature segment for a new control segment, or raises; None leaves the signature off.
+        threads: for compressing.
+        members: keep the members in the package that is given back.
+        accept: called with the package as it was read, before anything is written; may raise.
+        commit: called with the new package and the report, once it is written and verified, before it is renamed into
+            place; may raise.
+    """
+
+    policy: Callable[[PkgInfo], Policy]
+    framing: bool = True
+    users: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    one_time: bool = False
+    trusted: bool = False
+    sign: Callable[[bytes, Signature], bytes] | None = None
+    threads: int = 1
+    members: bool = False
+    accept: Callable[[Package], None] | None = None
+    commit: Callable[[Package, Report], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Normalized:
+    """What became of a package.
+
+    Attributes:
+        package: the package as it is now; with `check` as it was.
+        changed: whether its bytes are, or would be, others.
+        report: every change, and what was left alone.
+        signature: what became, or would become, of its signature.
+    """
+
+    package: Package
+    changed: bool
+    report: Report
+    signature: SignatureFate
+
+
+def normalize_package(path: Path, settings: Settings, *, output: Path | None = None, check: bool = False) -> Normalized:
+    """Normalizes a package.
+
+    Args:
+        path: the package.
+        settings: how.
+        output: where to write the result, changed or not; in place if None.
+        check: write nothing.
+
+    Raises:
+        FormatError, IntegrityError: it cannot be read. It is not touched.
+        UnreadableError: it cannot be read, written or signed. It is not touched.
+        MissingToolError: the canonical framing cannot be made on this machine. It is not touched.
+    """
+    inspection = Inspection(
+        settings.policy,
+        settings.users,
+        settings.groups,
+        settings.one_time,
+        settings.framing,
+        settings.trusted,
+        settings.threads,
+    )
+    with closing(inspection):
+        package = read_package(path, members=settings.members, observer=inspection)
+        if settings.accept:
+            settings.accept(package)
+        inspection.finish()
+        rewrite = Rewrite(path, package, inspection, settings.sign, settings.threads)
+        if rewrite.needed and check:
+            rewrite.note()
+        elif rewrite.needed:
+            package = _replace(path, output or path, rewrite.write, settings, inspection.report)
+        elif output is not None and not check:
+            _replace(path, output, rewrite.copy, settings, inspection.report)
+    fate: SignatureFate = "none"
+    if package.signatures or rewrite.signature_lost:
+        fate = "kept" if not rewrite.signature_lost else "made anew" if settings.sign else "removed"
+    return Normalized(package, rewrite.needed, inspection.report, fate)
+
+
+def _replace(
+    path: Path, target: Path, write: Callable[[IO[bytes]], None], settings: Settings, report: Report
+) -> Package:
+    """Writes a package beside the target, verifies it, and renames it into place."""
+    before = path.stat()
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w+b") as file:
+            write(file)
+            file.flush()
+            if os.geteuid() == 0:
+                os.fchown(descriptor, before.st_uid, before.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+            os.fsync(descriptor)
+        try:
+            package = read_package(beside, members=settings.members)
+        except BuildinfoError as error:  # never lose a package to a mistake of ours
+            raise UnreadableError(f"what was to replace it does not verify: {error}", where=path) from error
+        if settings.commit:
+            settings.commit(package, report)
+        now = _later_than_index(target.parent)
+        os.utime(beside, (now, now))
+        beside.replace(target)
+    except OSError as error:
+        raise UnreadableError(f"cannot be written: {error.strerror}", where=target) from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return package
+
+
+def _later_than_index(folder: Path) -> float:
+    """Now, or a second after the index: apk keeps what an index says of a package that is older than it."""
+    try:
+        return max(time.time(), int((folder / INDEX).stat().st_mtime) + 1)
+    except FileNotFoundError:
+        return time.time()

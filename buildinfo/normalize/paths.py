@@ -1,0 +1,240 @@
+"""Files and trees on disk: packages, archives and loose files, in place.
+
+A file is replaced by one rename; a file with several hard links is written over, so that its other names show the new
+content as well. Owner, mode and times stay; only a package gets a new time, which apk's index needs to see.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final, Literal
+
+from buildinfo.errors import BuildinfoError, FormatError, UnreadableError, UsageError
+from buildinfo.normalize.content import normalize_content
+from buildinfo.normalize.job import MAX_FILE, Budget, Change, Job, Policy, Report, Skipped, Timestamps
+from buildinfo.normalize.registry import HEAD, kind_of, select
+
+Result = Literal["unchanged", "changed", "would-change", "left-alone", "error"]
+
+_GZIP: Final = b"\x1f\x8b\x08"
+_HEAD_MEMBERS: Final = 33
+"""Gzip members looked at to tell a package; it may begin with as many signatures, and a control segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for.
+
+    Attributes:
+        handlers: as `registry.select` takes it.
+        epoch: seconds; for everything, packages included. None to take each package's own build time.
+        fallback: seconds, for files that have no build time of their own: SOURCE_DATE_EPOCH.
+        check: change nothing.
+        threads: for compressing a package.
+    """
+
+    handlers: str = "leaks"
+    timestamps: Timestamps = "clamp"
+    epoch: int | None = None
+    fallback: int | None = None
+    check: bool = False
+    threads: int = 1
+
+    def policy(self, builddate: int | None = None) -> Policy:
+        """The policy for a file, or for a package that was built at `builddate`.
+
+        Raises:
+            UsageError: no time is known.
+        """
+        for epoch in (self.epoch, builddate, self.fallback):
+            if epoch is not None:
+                return select(self.handlers, epoch, self.timestamps)
+        raise UsageError("no epoch is known", mend="name it with --epoch, or set SOURCE_DATE_EPOCH")
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one file. `reason` is set where it was left alone, could not be read, or lost its signature."""
+
+    path: str
+    result: Result
+    reason: str | None = None
+    changes: tuple[Change, ...] = ()
+    skipped: tuple[Skipped, ...] = field(default=())
+
+
+def normalize_file(path: Path, request: Request, *, output: Path | None = None, loose: bool = True) -> FileResult:
+    """Normalizes one file; errors become a result.
+
+    Args:
+        path: the file.
+        request: what to do.
+        output: where to write the result, changed or not; in place if None.
+        loose: the file was named; in trees (False) malformed content is left alone with a reason.
+    """
+    try:
+        return _normalize(path, request, output, loose)
+    except BuildinfoError as error:
+        return FileResult(str(path), "error", str(error))
+    except OSError as error:
+        return FileResult(str(path), "error", f"{path}: {error.strerror or error}")
+
+
+def find_files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """The regular files that the paths name or hold, sorted, each inode once; True where a file itself was named.
+
+    Symbolic links in trees are not followed.
+    """
+    seen: set[tuple[int, int]] = set()
+    for path in paths:
+        if not path.is_dir():
+            yield path, True
+            continue
+        for folder, folders, names in os.walk(path):
+            folders.sort()
+            for name in sorted(names):
+                file = os.path.join(folder, name)  # noqa: PTH118  # thousands of them
+                status = os.lstat(file)
+                inode = (status.st_dev, status.st_ino)
+                if stat.S_ISREG(status.st_mode) and inode not in seen:
+                    if status.st_nlink > 1:
+                        seen.add(inode)
+                    yield Path(file), False
+
+
+def _normalize(path: Path, request: Request, output: Path | None, loose: bool) -> FileResult:
+    with _open(path) as file:
+        head = file.read(HEAD)
+        what: str | None
+        if head.startswith(_GZIP):
+            what = _apk_kind(head + file.read((1 << 16) - len(head)), path)
+        elif head.startswith(b"ADB"):
+            what = "adb"
+        else:
+            what = "package" if path.suffix == ".apk" and not head.startswith(b"PK") else None
+        if what == "package":
+            return _package(path.resolve(), request, output, str(path))
+        report = Report()
+        reason: str | None = None
+        data = result = b""
+        if what is not None:
+            reason = {
+                "adb": "an apk v3 file: v3 is not supported yet",
+                "index": "an index, which its signature covers",
+            }[what]
+        elif (kind := kind_of(head, path.name)) is not None and os.fstat(file.fileno()).st_size > MAX_FILE:
+            report.skipped.append(Skipped("", kind.name, f"larger than {MAX_FILE >> 20} MiB"))
+            reason = report.skipped[0].reason
+        elif kind is not None:
+            file.seek(0)
+            data = result = file.read()
+            job = Job(
+                request.policy(), "", report, Budget.of(len(data)), source_time=lambda: _source_time(path, request)
+            )
+            try:
+                result = normalize_content(data, job, strict=loose)
+            except FormatError as error:
+                raise FormatError(error.what, where=path, segment=error.segment, offset=error.offset) from None
+            reason = next((skipped.reason for skipped in report.skipped if not skipped.path), None)
+        changed = result is not data
+        if output is not None and not request.check:
+            _write(path, output, result if changed else path.read_bytes())
+        elif changed and not request.check:
+            _write(path, path.resolve(), result)
+    outcome: Result = "unchanged"
+    if changed:
+        outcome = "would-change" if request.check else "changed"
+    elif reason is not None:
+        outcome = "left-alone"
+    return FileResult(str(path), outcome, reason, tuple(report.changes), tuple(report.skipped))
+
+
+def _package(path: Path, request: Request, output: Path | None, named: str) -> FileResult:
+    from buildinfo.normalize.package import Settings, normalize_package
+
+    words = request.policy(0) if request.epoch is None and request.fallback is None else request.policy()
+    settings = Settings(
+        policy=lambda info: request.policy(info.builddate),
+        framing="framing" in words.forms,
+        threads=request.threads,
+    )
+    done = normalize_package(path, settings, output=output, check=request.check)
+    reason = None
+    if done.signature == "removed":
+        reason = f"its signature {'would become' if request.check else 'became'} invalid and is left off"
+    outcome: Result = "unchanged"
+    if done.changed:
+        outcome = "would-change" if request.check else "changed"
+    return FileResult(named, outcome, reason, tuple(done.report.changes), tuple(done.report.skipped))
+
+
+def _apk_kind(start: bytes, path: Path) -> Literal["package", "index"] | None:
+    """What a gzip file is, by the names of the first tar entries of its members."""
+    rest = start
+    for _ in range(_HEAD_MEMBERS):
+        inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            name = inflater.decompress(rest, 512)[:100].partition(b"\0")[0]
+            if not name.startswith(b".SIGN."):
+                break
+            while not inflater.eof and inflater.unconsumed_tail:
+                inflater.decompress(inflater.unconsumed_tail, 1 << 16)
+        except zlib.error:
+            name = b""
+            break
+        rest = inflater.unused_data
+    if name in (b"APKINDEX", b"DESCRIPTION"):
+        return "index"
+    return "package" if path.suffix == ".apk" or name == b".PKGINFO" else None
+
+
+def _source_time(path: Path, request: Request) -> int | None:
+    """The time of the source of a compiled Python file, as it will be packaged; None if it is not there."""
+    from buildinfo.normalize.inspect import source_of
+
+    try:
+        seconds = int(Path(source_of(str(path))).stat().st_mtime)
+    except OSError:
+        return None
+    return min(seconds, request.policy().epoch)
+
+
+def _open(path: Path) -> BinaryIO:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnreadableError("not a regular file", where=path)
+    return os.fdopen(descriptor, "rb")
+
+
+def _write(source: Path, target: Path, data: bytes) -> None:
+    """Writes a file in one step, with the owner, mode and times of the source; keeps hard links."""
+    status = source.stat()
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            if os.geteuid() == 0:
+                os.fchown(descriptor, status.st_uid, status.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+            os.fsync(descriptor)
+        if status.st_nlink > 1 and target == source.resolve():
+            with target.open("r+b") as file:
+                file.write(data)
+                file.truncate()
+                os.fsync(file.fileno())
+            os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+        else:
+            os.utime(beside, ns=(status.st_atime_ns, status.st_mtime_ns))
+            beside.replace(target)
+    except OSError as error:
+        raise UnreadableError(f"cannot be written: {error.strerror}", where=target) from error
+    finally:
+        beside.unlink(missing_ok=True)
