@@ -13,6 +13,7 @@ from buildinfo.apk.installed import InstalledDatabase, read_installed
 from buildinfo.apk.v2 import Package
 from buildinfo.capture import secfixes, taints
 from buildinfo.capture.inputs import read_inputs
+from buildinfo.capture.normalizing import Recorded
 from buildinfo.capture.reader import Capture
 from buildinfo.capture.redact import Placeholders, cut_secrets, jobs, remote_url
 from buildinfo.capture.tools import read_tools
@@ -24,6 +25,7 @@ from buildinfo.model import (
     DirtyFile,
     Epoch,
     InstalledPackage,
+    Normalization,
     Observations,
     Output,
     Segment,
@@ -39,18 +41,25 @@ _FLAGS = {"force": "-f", "forceroot": "-F", "install_deps": "-r", "keep": "-k", 
 _UNSET = "0" * 64
 
 
-def assemble(capture: Capture, packages: Mapping[str, Package], memory: Path | None = None) -> BuildInfo:
+def assemble(
+    capture: Capture,
+    recorded: Mapping[str, Recorded],
+    memory: Path | None = None,
+    normalization: Normalization | None = None,
+) -> BuildInfo:
     """Make the record of a build.
 
     Args:
         capture: what the hooks saw.
-        packages: ``ARCH/FILE`` -> the package, with its members.
+        recorded: ``ARCH/FILE`` -> the package, with its members, and what was changed in it.
         memory: file that remembers hashes of tools between builds.
+        normalization: how the packages were normalized.
 
     Raises:
         CaptureError: parts of the capture do not fit together.
         FormatError: the copied installed database is malformed.
     """
+    packages = {path: entry.package for path, entry in recorded.items()}
     placeholders = Placeholders(capture.paths, capture.local)
     database = _database(capture, "installed")
     sysroot = _database(capture, "sysroot")
@@ -74,7 +83,8 @@ def assemble(capture: Capture, packages: Mapping[str, Package], memory: Path | N
         tools=tools,
         environment=_environment(capture, placeholders, packages),
         conditions=_conditions(capture, placeholders),
-        outputs=[_output(path, package) for path, package in sorted(packages.items())],
+        normalization=normalization,
+        outputs=[_output(path, entry) for path, entry in sorted(recorded.items())],
         taints=found,
         observations=_observations(capture),
         digests=Digests(source=_UNSET, environment=_UNSET, outputs=_UNSET),
@@ -206,7 +216,9 @@ def _public_paths(capture: Capture) -> dict[str, str]:
     return {name: capture.paths[name] for name in names if capture.paths.get(name)}
 
 
-def _output(path: str, package: Package) -> Output:
+def _output(path: str, entry: Recorded) -> Output:
+    package = entry.package
+
     def segment(part: v2.Segment) -> Segment:
         return Segment(size=part.size, sha256=part.sha256, tar_size=part.tar_size, tar_sha256=part.tar_sha256)
 
@@ -220,6 +232,8 @@ def _output(path: str, package: Package) -> Output:
         data=segment(package.data),
         installed_size=package.pkginfo.size or 0,
         signatures=[signature.key_name for signature in package.signatures],
+        changes=list(entry.changes),
+        left_alone=list(entry.left_alone),
     )
 
 

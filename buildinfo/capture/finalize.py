@@ -7,17 +7,16 @@ whole or not at all, and no package is ever touched but by one rename.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from buildinfo import __version__
 from buildinfo.apk.pkginfo import PkgInfo, parse_pkginfo
-from buildinfo.apk.v2 import Package, read_package
 from buildinfo.capture.assemble import assemble
+from buildinfo.capture.normalizing import Normalizer, Recorded
 from buildinfo.capture.reader import PLAIN_NAME, Capture, read_capture
 from buildinfo.document import dumps
-from buildinfo.errors import CaptureError, IntegrityError, UnreadableError
+from buildinfo.errors import CaptureError, UnreadableError
 from buildinfo.files import replace_file
 
 #: Suffix of the record beside the packages.
@@ -32,6 +31,7 @@ class Finalized:
         record: the file that was written, or found as it would have been written.
         written: whether its bytes changed.
         packages: the packages that it describes.
+        normalized: those of them whose bytes changed.
         notes: what the user should know, one line each.
     """
 
@@ -39,17 +39,19 @@ class Finalized:
     record: Path
     written: bool
     packages: tuple[Path, ...]
+    normalized: tuple[Path, ...]
     notes: tuple[str, ...]
 
 
-def finalize(path: Path, *, repodest: Path | None = None, keep: bool = False) -> Finalized:
-    """Write the buildinfo of a capture.
+def finalize(path: Path, *, repodest: Path | None = None, keep: bool = False, unsigned: bool = False) -> Finalized:
+    """Normalize the packages of a capture and write its buildinfo.
 
     Args:
         path: the capture directory.
         repodest: where the packages are, if not where the build put them (another machine): the folder
             that holds ARCH folders.
         keep: leave the capture where it is; it is removed otherwise.
+        unsigned: a package that changes loses its signature; otherwise it is signed anew with the same key.
 
     Raises:
         CaptureError: the capture is incomplete or damaged.
@@ -58,33 +60,28 @@ def finalize(path: Path, *, repodest: Path | None = None, keep: bool = False) ->
     """
     capture = read_capture(path)
     folder = repodest or Path(capture.local.get("REPODEST", ""), capture.local.get("repo", ""))
-    packages = normalize_packages(_read_packages(capture, folder))
-    record = assemble(capture, packages, _memory(path))
+    normalizer = Normalizer(capture, unsigned)
+    packages = _packages(capture, folder, normalizer)
+    record = assemble(capture, packages, _memory(path), normalizer.normalization())
     target = folder / capture.recipe["CARCH"] / f"{capture.name}{SUFFIX}"
     data = dumps(record)
     written = not (target.is_file() and target.read_bytes() == data)
     if written:
         replace_file(target, data)
     _dispose(path, keep or capture.local.get("BUILDINFO_KEEP") == "1")
-    notes = [f"{taint.name}: {taint.reason}" for taint in record.taints if taint.name == "missing-file"]
+    notes = normalizer.notes
+    notes += [f"{taint.name}: {taint.reason}" for taint in record.taints if taint.name == "missing-file"]
     if capture.hooks != __version__:
         notes.append(
             f"the hooks that captured this build are version {capture.hooks}, this program is {__version__}: "
             "run abuild-buildinfo enable"
         )
-    return Finalized(path, target, written, tuple(folder / name for name in sorted(packages)), tuple(notes))
+    files = tuple(folder / name for name in sorted(packages))
+    return Finalized(path, target, written, files, tuple(normalizer.changed), tuple(notes))
 
 
-def normalize_packages(packages: Mapping[str, Package]) -> Mapping[str, Package]:
-    """The one place where packages will be made deterministic before they are recorded.
-
-    For now they are recorded as abuild made them.
-    """
-    return packages
-
-
-def _read_packages(capture: Capture, folder: Path) -> dict[str, Package]:
-    """Read and verify every package of the build: ``ARCH/FILE`` -> package."""
+def _packages(capture: Capture, folder: Path, normalizer: Normalizer) -> dict[str, Recorded]:
+    """Verify and normalize every package of the build: ``ARCH/FILE`` -> what it is now."""
     captured = [_built(capture, name) for name in sorted(capture.files) if name.startswith("pkginfo/")]
     # Another build may have left its own in the same folder.
     built = [info for info in captured if (info.origin, info.pkgver) == (capture.recipe["pkgname"], capture.version)]
@@ -96,7 +93,7 @@ def _read_packages(capture: Capture, folder: Path) -> dict[str, Package]:
             where=capture.path,
             mend="build again",
         )
-    packages = {}
+    packages: dict[str, Recorded] = {}
     for info in built:
         arch = capture.recipe["CARCH"] if info.arch in (None, "noarch") else info.arch
         name = f"{arch}/{info.pkgname}-{info.pkgver}.apk"
@@ -107,10 +104,7 @@ def _read_packages(capture: Capture, folder: Path) -> dict[str, Package]:
                 where=file,
                 mend="build again, or name the folder that holds it with --packages",
             )
-        package = read_package(file)
-        if package.pkginfo.datahash != info.datahash:
-            raise IntegrityError("this is not the package that the captured build made", where=file, mend="build again")
-        packages[name] = package
+        packages[name] = normalizer.normalize(name, file, info.datahash)
     return packages
 
 

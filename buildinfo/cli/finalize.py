@@ -12,7 +12,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("captures", metavar="CAPTURE", nargs="*", type=Path, help="default: all that are left behind")
     parser.add_argument("--packages", metavar="DIR", type=Path, help="folder with the ARCH folders that hold them")
     parser.add_argument("--reindex", action="store_true", help="make an index that became stale anew, and sign it")
-    parser.add_argument("--unsigned", action="store_true", help="with --reindex: do not sign")
+    parser.add_argument(
+        "--unsigned", action="store_true", help="do not sign: packages that change lose their signature"
+    )
     parser.add_argument("--keep", action="store_true", help="do not remove the capture")
     parser.add_argument("--before-index", action="store_true", help=argparse.SUPPRESS)  # the hooks: apk index comes
 
@@ -28,8 +30,10 @@ def run(args: argparse.Namespace) -> int:
     status = 0
     for capture in captures:
         try:
-            done = finalize(capture, repodest=args.packages, keep=args.keep)
+            done = finalize(capture, repodest=args.packages, keep=args.keep, unsigned=args.unsigned)
             print(f"{done.record}: {'written' if done.written else 'unchanged'}")
+            for package in done.normalized:
+                print(f"{package}: normalized")
             for note in done.notes:
                 print(f"abuild-buildinfo: {done.record.name}: {note}", file=sys.stderr)
             if not args.before_index and not _index(done.packages, args):

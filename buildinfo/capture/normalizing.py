@@ -1,0 +1,190 @@
+"""Making the packages of a build deterministic before they are recorded.
+
+Everything is applied: leaks and canonical forms. A package that cannot be written or signed stays as abuild made it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final
+
+from buildinfo.apk.pigz import identity
+from buildinfo.apk.v2 import Package, read_package
+from buildinfo.capture.reader import LARGEST, Capture, read_plain
+from buildinfo.capture.signing import signer
+from buildinfo.errors import BuildinfoError, FormatError, IntegrityError
+from buildinfo.files import replace_file
+from buildinfo.model import Bytes, Change, LeftAlone, Normalization, Text, as_text
+from buildinfo.normalize.job import Report
+from buildinfo.normalize.package import Settings, normalize_package
+from buildinfo.normalize.registry import NAMES, POLICY_VERSION, select
+
+JOURNAL: Final = "normalized"
+"""File of a capture that says what became of packages: finalize may be called again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A package as it is now, and what was changed to make it so."""
+
+    package: Package
+    changes: tuple[Change, ...] = ()
+    left_alone: tuple[LeftAlone, ...] = ()
+
+
+@dataclass
+class Normalizer:
+    """Normalizes the packages of one capture.
+
+    Args:
+        capture: what the hooks saw.
+        unsigned: leave signatures off that no longer hold, instead of signing anew.
+
+    Attributes:
+        notes: what the user should know, one line each.
+        changed: the files that were replaced.
+    """
+
+    capture: Capture
+    unsigned: bool = False
+    notes: list[str] = field(default_factory=list)
+    changed: list[Path] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        words = self.capture.words("options")
+        self._on = "!normalize" not in words
+        off = {word.removeprefix("!normalize-") for word in words if word.startswith("!normalize-")}
+        self._off = frozenset(off & NAMES)
+        self.notes += [f"options: no handler is named {name}" for name in sorted(off - NAMES)]
+        self._policy = select("all", self.capture.epoch[1], off=self._off)
+        conditions, environment = self.capture.conditions, self.capture.environment
+        self._trusted = conditions.get("gzip") == "pigz" and not environment.keys() & {"PIGZ", "GZIP"}
+        self._journal = _read_journal(self.capture.path / JOURNAL)
+
+    def normalize(self, name: str, file: Path, datahash: str | None) -> Recorded:
+        """Normalizes a package, unless that was done before.
+
+        Args:
+            name: ARCH/FILE.
+            file: where it is.
+            datahash: of the package that the captured build made.
+
+        Raises:
+            IntegrityError: this is another package.
+            FormatError: it cannot be read.
+            UnreadableError: likewise.
+        """
+        if name in self._journal:
+            done = _from_journal(read_package(file), self._journal[name])
+            if done is not None:
+                return done
+        if self._on:
+            try:
+                return self._normalized(name, file, datahash)
+            except FormatError:
+                raise
+            except BuildinfoError as error:
+                self.notes.append(f"{file.name} stays as abuild made it: {error}")
+        package = read_package(file)
+        _check(package, file, datahash)
+        return Recorded(package)
+
+    def normalization(self) -> Normalization | None:
+        """How it was done, for the record; None if it was switched off."""
+        if not self._on:
+            return None
+        try:
+            encoder = identity()
+        except BuildinfoError:
+            encoder = "none"
+        return Normalization(
+            policy=POLICY_VERSION,
+            epoch=self._policy.epoch,
+            timestamps=self._policy.timestamps,
+            encoder=encoder,
+            off=sorted(self._off),
+        )
+
+    def _normalized(self, name: str, file: Path, datahash: str | None) -> Recorded:
+        capture = self.capture
+        settings = Settings(
+            policy=lambda info: self._policy,
+            framing="framing" in self._policy.forms,
+            users=frozenset(capture.words("pkgusers")),
+            groups=frozenset(capture.words("pkggroups")),
+            one_time=True,
+            trusted=self._trusted,
+            sign=None if self.unsigned else signer(capture),
+            threads=len(os.sched_getaffinity(0)),
+            members=True,
+            accept=lambda package: _check(package, file, datahash),
+            commit=lambda package, report: self._note(name, package, report),
+        )
+        done = normalize_package(file, settings)
+        if done.changed:
+            self.changed.append(file)
+        return _recorded(done.package, done.report)
+
+    def _note(self, name: str, package: Package, report: Report) -> None:
+        """Writes down what is about to replace a package: after an interruption it is known again."""
+        recorded = _recorded(package, report)
+        self._journal[name] = {
+            "sha256": package.sha256,
+            "changes": [asdict(change) for change in recorded.changes],
+            "left_alone": [asdict(entry) for entry in recorded.left_alone],
+        }
+        replace_file(self.capture.path / JOURNAL, json.dumps(self._journal).encode(), 0o600)
+
+
+def _recorded(package: Package, report: Report) -> Recorded:
+    changes = [
+        Change(path=as_text(change.path), handler=change.handler, before=change.before, after=change.after)
+        for change in report.changes
+    ]
+    left_alone = [
+        LeftAlone(path=as_text(entry.path), handler=entry.handler, reason=as_text(entry.reason))
+        for entry in report.skipped
+    ]
+    order = attrgetter("handler", "before", "after")
+    return Recorded(
+        package,
+        tuple(sorted(changes, key=lambda change: (str(change.path), *order(change)))),
+        tuple(sorted(left_alone, key=lambda entry: (str(entry.path), entry.handler))),
+    )
+
+
+def _check(package: Package, file: Path, datahash: str | None) -> None:
+    if package.pkginfo.datahash != datahash:
+        raise IntegrityError("this is not the package that the captured build made", where=file, mend="build again")
+
+
+def _read_journal(path: Path) -> dict[str, Any]:
+    """What an earlier run noted; empty if it noted nothing that can be read."""
+    try:
+        journal = json.loads(read_plain(path, LARGEST))
+    except (OSError, ValueError):
+        return {}
+    return journal if isinstance(journal, dict) else {}
+
+
+def _from_journal(package: Package, entry: Any) -> Recorded | None:
+    """What an earlier run did to this very package, if it did anything."""
+    try:
+        if entry["sha256"] != package.sha256:
+            return None
+        changes = tuple(Change(**{**change, "path": _text(change["path"])}) for change in entry["changes"])
+        left_alone = tuple(
+            LeftAlone(**{**left, "path": _text(left["path"]), "reason": _text(left["reason"])})
+            for left in entry["left_alone"]
+        )
+    except (KeyError, TypeError):
+        return None
+    return Recorded(package, changes, left_alone)
+
+
+def _text(value: Any) -> Text:
+    return Bytes(**value) if isinstance(value, dict) else str(value)
