@@ -5,6 +5,7 @@ What a file is, its content says; its name is not asked.
 
 from __future__ import annotations
 
+import base64
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -178,11 +179,28 @@ def _record(document: Mapping[str, Any]) -> list[str]:
         f"tools      {len(document.get('tools', []))}",
         f"variables  {len(document.get('environment', {}))}",
         f"outputs    {len(document['outputs'])}",
-        *(f"  {output['unsigned_sha256'][:16]} {output['path']}" for output in document["outputs"]),
+        *(line for output in document["outputs"] for line in _output(output)),
         f"taints     {len(taints) or 'none'}",
         *(f"  {taint['name']}: {taint['reason']}" for taint in taints),
     ]
     return lines + [f"digest     {value} {name}" for name, value in document["digests"].items()]
+
+
+def _output(output: Mapping[str, Any]) -> list[str]:
+    """A package of a record, and what normalization did to it."""
+    changes = [f"{change['handler']} {_path(change['path'])}".rstrip() for change in output.get("changes", [])]
+    skipped = [
+        f"left alone {_path(entry['path'])}: {_path(entry['reason'])}" for entry in output.get("left_alone", [])
+    ]
+    return [
+        f"  {output['unsigned_sha256'][:16]} {output['path']}",
+        *(f"    normalized: {change}" for change in changes),
+        *(f"    {entry}" for entry in skipped),
+    ]
+
+
+def _path(value: Any) -> str:
+    return value if isinstance(value, str) else repr(base64.b64decode(value["base64"]))
 
 
 def _time(seconds: int | None) -> str:

@@ -80,7 +80,8 @@ def build(base: Path, key: Path | None, conditions: Conditions, hooks: bool) -> 
     # A left-over file that git does not know makes abuild fall back to the time of the APKBUILD.
     (aport / "notes.orig").write_text("left over from editing\n")
     time = 1_710_000_000 + conditions.later
-    os.utime(aport / "APKBUILD", (time, time))
+    for name in ("APKBUILD", "greeting.txt"):
+        os.utime(aport / name, (time, time))
     if hooks:
         run([*PROGRAM, "enable"], home, environment)
     previous = os.umask(conditions.umask)
@@ -100,9 +101,14 @@ def differences(first: Path, second: Path) -> list[str]:
         if one.sha256 == two.sha256:
             continue
         fields = [key for key, value in one.pkginfo.entries if value not in two.pkginfo.all(key)]
+        contents = {member.name: member.checksum for member in one.members}
+        files = [member.name for member in two.members if contents.get(member.name) != member.checksum]
         times = {member.mtime for member in one.members} != {member.mtime for member in two.members}
         lines.append(
-            f"{name}: .PKGINFO {', '.join(fields)}" + ("; times of all files" if times else "") + _sizes(one, two)
+            f"{name}: .PKGINFO {', '.join(fields)}"
+            + ("; times of all files" if times else "")
+            + "".join(f"; content of {file}" for file in files)
+            + _sizes(one, two)
         )
     return lines
 
