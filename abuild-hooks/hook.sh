@@ -307,7 +307,7 @@ _buildinfo_finalize() {
 		return 0
 	fi
 	( printf '%s\n' "$_buildinfo_said" >>"$_buildinfo_log_file" ) 2>/dev/null || :
-	_buildinfo_complain "finalize ended with status $_buildinfo_status, the packages are as abuild made them" \
+	_buildinfo_complain "finalize ended with status $_buildinfo_status: no record; the packages are whole, but may not be normalized" \
 		"when its cause is mended, run: abuild-buildinfo finalize '$_buildinfo_capture'; its log: $_buildinfo_log_file"
 }
 

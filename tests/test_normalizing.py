@@ -71,7 +71,7 @@ VARIANTS = {
     "order": Packing(seed=1),
     "ids": Packing(ids={"hello": 173}),
     "later": Packing(mtime=COMMIT_TIME + 86400),
-    "earlier": Packing(mtime=EPOCH - 86400),
+    "earlier": Packing(mtime=COMMIT_TIME - 86400),
     "pax": Packing(shuffle_pax=True, times=b"1700000123.456789", process=4711),
     "size": Packing(size=200704),
     **{f"compressed by {name}": Packing(function) for name, function in COMPRESSORS.items()},

@@ -104,7 +104,7 @@ def _packages(capture: Capture, folder: Path, normalizer: Normalizer) -> dict[st
                 where=file,
                 mend="build again, or name the folder that holds it with --packages",
             )
-        packages[name] = normalizer.normalize(name, file, info.datahash)
+        packages[name] = normalizer.normalize(name, file, info)
     return packages
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
 from buildinfo.apk.pigz import identity
+from buildinfo.apk.pkginfo import PkgInfo
 from buildinfo.apk.v2 import Package, read_package
 from buildinfo.capture.reader import LARGEST, Capture, read_plain
 from buildinfo.capture.signing import signer
@@ -65,13 +66,13 @@ class Normalizer:
         self._trusted = conditions.get("gzip") == "pigz" and not environment.keys() & {"PIGZ", "GZIP"}
         self._journal = _read_journal(self.capture.path / JOURNAL)
 
-    def normalize(self, name: str, file: Path, datahash: str | None) -> Recorded:
+    def normalize(self, name: str, file: Path, built: PkgInfo) -> Recorded:
         """Normalizes a package, unless that was done before.
 
         Args:
             name: ARCH/FILE.
             file: where it is.
-            datahash: of the package that the captured build made.
+            built: what the captured build said of the package it made.
 
         Raises:
             IntegrityError: this is another package.
@@ -84,13 +85,13 @@ class Normalizer:
                 return done
         if self._on:
             try:
-                return self._normalized(name, file, datahash)
+                return self._normalized(name, file, built)
             except FormatError:
                 raise
             except BuildinfoError as error:
                 self.notes.append(f"{file.name} stays as abuild made it: {error}")
         package = read_package(file)
-        _check(package, file, datahash)
+        _check(package, file, built)
         return Recorded(package)
 
     def normalization(self) -> Normalization | None:
@@ -109,19 +110,21 @@ class Normalizer:
             off=sorted(self._off),
         )
 
-    def _normalized(self, name: str, file: Path, datahash: str | None) -> Recorded:
+    def _normalized(self, name: str, file: Path, built: PkgInfo) -> Recorded:
         capture = self.capture
+        # An APKBUILD may set another SOURCE_DATE_EPOCH than the record has: the package says what it was built with.
+        epoch = capture.epoch[1] if built.builddate is None else built.builddate
         settings = Settings(
-            policy=lambda info: self._policy,
+            policy=lambda info: replace(self._policy, epoch=epoch),
             framing="framing" in self._policy.forms,
             users=frozenset(capture.words("pkgusers")),
             groups=frozenset(capture.words("pkggroups")),
             one_time=True,
             trusted=self._trusted,
-            sign=None if self.unsigned else signer(capture),
+            sign=None if self.unsigned else signer(capture, epoch),
             threads=len(os.sched_getaffinity(0)),
             members=True,
-            accept=lambda package: _check(package, file, datahash),
+            accept=lambda package: _check(package, file, built),
             commit=lambda package, report: self._note(name, package, report),
         )
         done = normalize_package(file, settings)
@@ -157,8 +160,8 @@ def _recorded(package: Package, report: Report) -> Recorded:
     )
 
 
-def _check(package: Package, file: Path, datahash: str | None) -> None:
-    if package.pkginfo.datahash != datahash:
+def _check(package: Package, file: Path, built: PkgInfo) -> None:
+    if package.pkginfo.datahash != built.datahash:
         raise IntegrityError("this is not the package that the captured build made", where=file, mend="build again")
 
 

@@ -16,14 +16,14 @@ from buildinfo.capture.reader import Capture
 from buildinfo.errors import MissingToolError, UnreadableError
 
 
-def signer(capture: Capture) -> Callable[[bytes, Signature], bytes]:
-    """What makes the signature segment of a package of this build.
+def signer(capture: Capture, epoch: int) -> Callable[[bytes, Signature], bytes]:
+    """What makes the signature segment of a package that was built at `epoch`.
 
     It takes the new control segment and the old signature, and gives the new signature segment, framed canonically. It
     raises UnreadableError if the key is not there or signing fails, MissingToolError without ``abuild-sign``.
     """
     environment = {name: value for name, value in os.environ.items() if name not in ("PIGZ", "GZIP", "TAR_OPTIONS")}
-    environment["SOURCE_DATE_EPOCH"] = str(capture.epoch[1])
+    environment["SOURCE_DATE_EPOCH"] = str(epoch)
     for name in ("ABUILD_USERDIR",):
         if capture.local.get(name):
             environment[name] = capture.local[name]
