@@ -4,7 +4,8 @@
 
 Prints the medians of alternating runs, their ratio and the bound. The payload is made of this machine's own
 programs and texts, always in the same order. Both sides read it from a file and write to /dev/null, in wall
-time; the processor time beside it shows what a busy machine took away. The start of the pigz process counts, ours (Python, and the known answer once in a process) does not.
+time; the processor time beside it shows what a busy machine took away. The start of the pigz process counts,
+ours (Python, and the known answer once in a process) does not.
 """
 
 from __future__ import annotations

@@ -174,13 +174,14 @@ class Headers:
             self.set_extended_number(field, value)
 
     def extended_numbers(self, field: Number) -> list[int]:
-        """A number in the blocks of the extended headers, in order."""
-        return [read_number(block[NUMBERS[field]]) for block, _ in self.extended]
+        """A number in the blocks of the extended headers, in order, but for fields that hold none."""
+        stated = (_stated(block[NUMBERS[field]]) for block, _ in self.extended)
+        return [number for number in stated if number is not None]
 
     def set_extended_number(self, field: Number, value: int) -> None:
         """Writes a number into all blocks of extended headers where it is not 0."""
         for at, (block, body) in enumerate(self.extended):
-            if read_number(block[NUMBERS[field]]) not in (0, value):
+            if _stated(block[NUMBERS[field]]) not in (0, value):
                 changed = bytearray(block)
                 _put(changed, field, value)
                 self.extended[at] = bytes(changed), body
@@ -250,6 +251,14 @@ def read_number(field: bytes) -> int:
     raise FormatError("a tar header field that is not a number")
 
 
+def _stated(field: bytes) -> int | None:
+    """A header number; None if the field holds none, as it may in extended headers and where a pax record counts."""
+    try:
+        return read_number(field)
+    except FormatError:
+        return None
+
+
 def write_number(value: int, like: bytes) -> bytes:
     """A header number of the width, filling and terminator of `like`; base-256 if that cannot hold it."""
     width = len(like)
@@ -267,10 +276,10 @@ def write_number(value: int, like: bytes) -> bytes:
 
 
 def _put(block: bytearray, field: Number, value: int) -> None:
-    """Sets one number of a block, and its checksum."""
+    """Sets one number of a block, and its checksum; also over a field that held none, which readers do not look at."""
     place = NUMBERS[field]
     stated = bytes(block[place])
-    if read_number(stated) != value:
+    if _stated(stated) != value:
         _set(block, place, write_number(value, stated))
 
 

@@ -104,7 +104,8 @@ class Inspection(Observer):
             self._give_up_comparing()
             self.headers_change = True
         target = sort_key(member.linkname) if member.type == "hardlink" else None
-        self.entries.append(Entry(key, member.offset, target, member.type == "file"))
+        inode = (member.mode, member.uid, member.gid, member.uname, member.gname)
+        self.entries.append(Entry(key, member.offset, target, member.type == "file", inode))
         if member.name.endswith(".py"):
             self._times[key] = self.rules.time(member)
         return self._examined(member, content) if member.type == "file" and member.size else content

@@ -16,12 +16,14 @@ Content = Iterator[bytes | memoryview]
 
 
 class Entry(NamedTuple):
-    """A member: its sort key, its place in the tar, the target's key if it is a hard link, and whether it is a file."""
+    """A member: its sort key, its place in the tar, the target's key if it is a hard link, whether it is a file, and the
+    mode and owner that it states."""
 
     key: bytes
     offset: int
     target: bytes | None
     plain: bool
+    inode: tuple[int, int, int, str, str]
 
 
 def sort_key(name: str) -> bytes:
@@ -43,10 +45,11 @@ def is_sorted(entries: Sequence[Entry]) -> bool:
 
 
 def sortable(entries: Sequence[Entry]) -> bool:
-    """Whether sorting keeps the meaning: no path stands twice, each hard link leads to a file of the package."""
-    files = {entry.key for entry in entries if entry.plain}
+    """Whether sorting keeps the meaning: no path stands twice, each hard link leads to a file of the package and states
+    its mode and owner, as GNU tar writes them: of the name that becomes the file they begin to count."""
+    files = {entry.key: entry.inode for entry in entries if entry.plain}
     unique = len({entry.key for entry in entries}) == len(entries)
-    return unique and all(entry.target is None or entry.target in files for entry in entries)
+    return unique and all(entry.target is None or files.get(entry.target) == entry.inode for entry in entries)
 
 
 def sorted_members(plain: IO[bytes], entries: Sequence[Entry]) -> Iterator[tuple[int, Member, Content]]:

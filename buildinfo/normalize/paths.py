@@ -139,7 +139,7 @@ def _normalize(path: Path, request: Request, output: Path | None, loose: bool) -
             try:
                 result = normalize_content(data, job, strict=loose)
             except FormatError as error:
-                raise FormatError(error.what, where=path, segment=error.segment, offset=error.offset) from None
+                raise FormatError(error.what, where=path) from None  # it says the offset already
             reason = next((skipped.reason for skipped in report.skipped if not skipped.path), None)
         changed = result is not data
         if output is not None and not request.check:

@@ -103,7 +103,7 @@ class Rewrite:
         if "order" not in self._forms or is_sorted(entries):
             return False
         if not sortable(entries):
-            reason = "a path stands twice, or a hard link leads out of the package"
+            reason = "a path stands twice, or a hard link is none to a file of the package with the mode and owner that it states"
             self._report.skipped.append(Skipped("", "order", reason))
             return False
         return True

@@ -86,7 +86,8 @@ def _set_times(headers: Headers, job: Job) -> None:
         headers.set_number("mtime", time)
     for field in _GNU_TIMES if headers.gnu else ():
         with contextlib.suppress(FormatError):
-            headers.set_number(field, 0)
+            if headers.number(field):
+                headers.set_number(field, 0)
 
 
 def _may_stay(record: bytes, job: Job) -> bool:

@@ -21,7 +21,10 @@ EPOCH = 1700000000
 
 @dataclass
 class Item:
-    """A path of the payload; `link` is the target of a symbolic link, or the path that a hard link shares."""
+    """A path of the payload; `link` is the target of a symbolic link, or the path that a hard link shares.
+
+    `kind` is a key of `FLAGS`; `device` are the numbers of a "char" or "block".
+    """
 
     name: str
     kind: str = "file"
@@ -30,7 +33,10 @@ class Item:
     user: str = "root"
     link: str = ""
     xattrs: dict[str, bytes] = field(default_factory=dict)
+    device: tuple[int, int] = (0, 0)
 
+
+FLAGS = {"file": b"0", "hardlink": b"1", "symlink": b"2", "char": b"3", "block": b"4", "dir": b"5", "fifo": b"6"}
 
 PAYLOAD = [
     Item("etc", "dir", mode=0o755),
@@ -84,6 +90,7 @@ class Packing:
     process: int | None = None
     trailer: int | None = None
     signed: bool = True
+    scripts: dict[str, bytes] = field(default_factory=dict)
 
     def data(self, payload: list[Item]) -> bytes:
         items = list(payload)
@@ -107,10 +114,16 @@ class Packing:
         ).encode()
 
     def control(self, pkginfo: bytes) -> bytes:
-        return header(".PKGINFO", size=len(pkginfo), mtime=EPOCH) + padded(pkginfo)
+        files = {".PKGINFO": pkginfo, **self.scripts}
+        return b"".join(
+            header(name, size=len(content), mtime=EPOCH, mode=0o644 if name == ".PKGINFO" else 0o755) + padded(content)
+            for name, content in files.items()
+        )
 
     def _entry(self, item: Item) -> bytes:
-        records = [(b"atime", self.times), (b"ctime", self.times)]
+        name, link = (item.name + "/" * (item.kind == "dir")).encode(), item.link.encode()
+        long = [(key, value) for key, value in ((b"path", name), (b"linkpath", link)) if len(value) > 100]
+        records = [*long, (b"atime", self.times), (b"ctime", self.times)]
         if item.kind == "file":
             records += [(f"SCHILY.xattr.{key}".encode(), value) for key, value in item.xattrs.items()]
         if item.kind in ("file", "symlink"):
@@ -124,20 +137,21 @@ class Packing:
             random.Random(self.seed).shuffle(records)
         body = b"".join(record(key + b"=" + value) for key, value in records)
         folder = "PaxHeaders" if self.process is None else f"PaxHeaders.{self.process}"
-        flag = {"file": b"0", "hardlink": b"1", "symlink": b"2", "dir": b"5"}[item.kind]
         block = header(
-            item.name + "/" * (item.kind == "dir"),
+            name[:100],
             size=len(item.content),
-            flag=flag,
+            flag=FLAGS[item.kind],
             mode=item.mode,
             uid=own,
             gid=own,
             uname=item.user.encode(),
             gname=item.user.encode(),
-            linkname=item.link,
+            linkname=link[:100],
             mtime=self.mtime,
+            device=item.device,
         )
-        extended = header(f"./{folder}/{item.name.rpartition('/')[2]}", size=len(body), flag=b"x", mtime=self.mtime)
+        base = item.name.rpartition("/")[2]
+        extended = header(f"./{folder}/{base}".encode()[:100], size=len(body), flag=b"x", mtime=self.mtime)
         return extended + padded(body) + block + padded(item.content)
 
 
