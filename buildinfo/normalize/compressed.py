@@ -234,7 +234,7 @@ def _inner_name(path: str) -> str:
 
 
 _GUESS: Final = {
-    "gzip": " (GNU gzip or busybox?)",
+    "gzip": " (a gzip that is not installed here?)",
     "xz": " (another version, or options of its own?)",
     "zstd": " (another version, or options of its own?)",
     "bzip2": "",

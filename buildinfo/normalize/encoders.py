@@ -10,11 +10,13 @@ Sources: RFC 1951 and 1952, zlib.h; the .xz file format 1.1.0 and liblzma's `str
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 import zlib
 from collections.abc import Callable, Generator, Iterable
 from typing import Final, Protocol
 
-from buildinfo.errors import BuildinfoError
+from buildinfo.errors import BuildinfoError, MissingToolError
 
 CHUNK: Final = 1 << 18
 """Bytes compressed at once: after so many a wrong candidate is usually found out."""
@@ -30,11 +32,41 @@ _XZ_HEADER: Final = 12
 _ZSTD_LEVELS: Final = (3, 19, 9, 1, 6, 15, 10, 18, 12, 22, 2, 4, 5, 7, 8, 11, 13, 14, 16, 17, 20, 21)
 
 
+_GZIPS: Final = (("gzip", "-n"), ("busybox", "gzip"), ("pigz", "-n"))
+"""Programs whose deflate no library has: GNU gzip, busybox; pigz at other levels than 9."""
+
+
 class Compressor(Protocol):
     """What Python's own compressors are."""
 
     def compress(self, data: bytes, /) -> bytes: ...
     def flush(self) -> bytes: ...
+
+
+class _Program:
+    """A gzip program: what it writes, without header and trailer."""
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self._words = words
+        self._pieces: list[bytes] = []
+
+    def compress(self, data: bytes, /) -> bytes:
+        self._pieces.append(data)
+        return b""
+
+    def flush(self) -> bytes:
+        environment = {name: value for name, value in os.environ.items() if name != "GZIP"}
+        try:
+            done = subprocess.run(
+                [*self._words, "-c"], input=b"".join(self._pieces), env=environment, capture_output=True, check=True
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise MissingToolError("cannot be run", where=self._words[0]) from error
+        return done.stdout[10:-8]  # it was told of no name, so the header has ten bytes
+
+
+def _program(*words: str) -> Maker:
+    return lambda size: _Program(words)
 
 
 Maker = Callable[[int], Compressor]
@@ -52,7 +84,10 @@ def find_deflate(stream: bytes, content: bytes, xfl: int, spend: Spend) -> Encod
     """
     first = {2: 9, 4: 1}.get(xfl, 6)
     levels = sorted(range(1, 10), key=lambda level: (abs(level - first), level))
-    return _find((*(_zlib(level, memory) for level in levels for memory in (8, 9)), _Pigz), stream, content, spend)
+    programs = [_program(*words, f"-{level}") for level in dict.fromkeys((first, 6, 9)) for words in _GZIPS]
+    return _find(
+        (*(_zlib(level, memory) for level in levels for memory in (8, 9)), _Pigz, *programs), stream, content, spend
+    )
 
 
 def find_bzip2(stream: bytes, content: bytes, spend: Spend) -> Encoder | None:

@@ -199,6 +199,20 @@ def test_what_xz_wrote_with_any_threads_is_written_like_xz(options: list[str]) -
     assert lzma.decompress(out) == tarball(EPOCH, 350_000)
 
 
+@pytest.mark.parametrize("program", ["gzip", "busybox gzip", "gzip -9", "pigz"])
+def test_a_tarball_of_a_gzip_program_is_written_by_that_program_again(program: str) -> None:
+    """`tar -czf` in a recipe is the common case: GNU gzip's own deflate is in no library."""
+    if shutil.which(program.split(maxsplit=1)[0]) is None:
+        pytest.skip(f"needs {program.split(maxsplit=1)[0]} on PATH")
+
+    def pack(content: bytes) -> bytes:
+        return subprocess.run([*program.split(), "-c"], input=content, capture_output=True, check=True).stdout
+
+    out, report = normalize(pack(tarball(LATE, 400_000)))
+    assert not report.skipped
+    assert out[10:] == pack(tarball(EPOCH, 400_000))[10:]
+
+
 def flushed(content: bytes, mtime: int) -> bytes:
     """A gzip member of an encoder that nobody pinned: it ends a block now and then."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
