@@ -28,6 +28,7 @@ def normalize_content(data: bytes, job: Job, *, strict: bool = False) -> bytes:
         job.skipped(row.name, f"it lies more than {MAX_DEPTH} archives deep")
         return data
     changes = len(job.report.changes)
+    job.enter = normalize_content
     try:
         result = load(row).normalize(data, job)
     except LeftAlone as reason:

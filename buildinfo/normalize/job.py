@@ -106,6 +106,7 @@ class Job:
             that is not known.
         report: what happened; shared by all files of one outermost file.
         budget: likewise.
+        enter: normalizes a file inside this one; set by `normalize_content`.
     """
 
     policy: Policy
@@ -114,6 +115,7 @@ class Job:
     budget: Budget
     depth: int = 0
     source_time: Callable[[], int | None] | None = None
+    enter: Callable[[bytes, Job], bytes] | None = None
 
     @property
     def epoch(self) -> int:
@@ -147,11 +149,9 @@ class Job:
             name: its name inside this file.
             source_time: see the attribute.
         """
-        from buildinfo.normalize.content import normalize_content
-
+        assert self.enter is not None  # set by what called the handler
         path = f"{self.path}!/{name}" if self.path else name
-        inner = Job(self.policy, path, self.report, self.budget, self.depth + 1, source_time)
-        return normalize_content(data, inner)
+        return self.enter(data, Job(self.policy, path, self.report, self.budget, self.depth + 1, source_time))
 
     def changed(self, handler: str, before: bytes, after: bytes) -> None:
         """Reports a change."""
