@@ -156,9 +156,25 @@ class Packing:
 
 
 def _shuffled(items: list[Item], seed: int) -> list[Item]:
-    """Another order; of two hard links the one that now comes first is the file."""
+    """Any order at all."""
     items = list(items)
     random.Random(seed).shuffle(items)
+    return _relinked(items)
+
+
+def walked(items: list[Item], seed: int) -> list[Item]:
+    """As a file system may list them: siblings in any order, but each folder before what is in it."""
+    rng = random.Random(seed)
+    ranks: dict[tuple[str, ...], float] = {}
+    keys: dict[str, list[float]] = {}
+    for item in items:
+        parts = tuple(item.name.split("/"))
+        keys[item.name] = [ranks.setdefault(parts[:depth], rng.random()) for depth in range(1, len(parts) + 1)]
+    return _relinked(sorted(items, key=lambda item: keys[item.name]))
+
+
+def _relinked(items: list[Item]) -> list[Item]:
+    """Of hard links to one file the one that comes first is the file."""
     files = {item.name: item for item in items}
     seen: dict[str, str] = {}
     result = []
