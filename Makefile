@@ -40,6 +40,12 @@ lint: $(VENV)/ready ## Lint and type check
 	$(BIN)/mypy
 	shellcheck abuild-hooks/*.sh tests/standin/abuild tests/standin/bin/*
 
+SECONDS ?= 600
+.PHONY: fuzz
+fuzz: $(VENV)/ready ## Fuzz every reader and handler, SECONDS=600 for each
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python tests/fuzz/run.py all --seconds $(SECONDS)
+
 .PHONY: schemas
 schemas: $(VENV)/ready ## Write schemas/ anew from the model
 	for name in $$($(BIN)/abuild-buildinfo schema | cut -d' ' -f1); do \
@@ -49,3 +55,4 @@ schemas: $(VENV)/ready ## Write schemas/ anew from the model
 bench: $(VENV)/ready ## Measure the figures that are promised
 	$(BIN)/python bench/figures.py
 	$(BIN)/python bench/hooks.py
+	$(BIN)/python bench/normalize.py

@@ -99,9 +99,9 @@ def parse_pkginfo(raw: bytes, *, where: object = None) -> PkgInfo:
                 entries[-1] = (entries[-1][0], f"{entries[-1][1]}\n{line}")
             else:
                 raise _error(f".PKGINFO line {number} is no `key = value`", where)
-    names = {key for key, value in entries if value}
+    last = dict(entries)
     for key in ("pkgname", "pkgver"):
-        if key not in names:
+        if not last.get(key):
             raise _error(f".PKGINFO has no {key}", where)
     return PkgInfo(
         raw,

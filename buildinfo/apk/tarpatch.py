@@ -3,7 +3,8 @@
 What writes a tar anew writes its own dialect: other terminators, other places for long names. Here the blocks that the
 reader kept (`Member.raw_headers`) are taken apart, single fields are changed, and all the rest stays byte for byte.
 
-Sources: POSIX.1-2001 `pax`; GNU tar's `tar.h`, `create.c` (`L`/`K` headers) and `xheader.c` (names of `x` headers).
+Sources: POSIX.1-2001 `pax`; GNU tar's `tar.h`, `create.c` (`L`/`K` headers) and `xheader.c` (names of `x` headers);
+`add_legacy_checksum` in `abuild-tar.c` of abuild 3.13 and older.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _TYPE: Final = slice(156, 157)
 _LINKNAME: Final = slice(157, 257)
 _MAGIC: Final = slice(257, 265)
 _PREFIX: Final = slice(345, 500)
+_LEGACY: Final = slice(160, 188)
 _GNU: Final = b"ustar  \x00"
 _OCTAL: Final = re.compile(rb"( *)([0-7]*)([ \0]*)").fullmatch
 _PROCESS: Final = re.compile(rb"((?:.*/)?PaxHeaders)\.(?:[1-9][0-9]*(/[^/]*)?)?", re.DOTALL).fullmatch
@@ -206,6 +208,20 @@ class Headers:
             block = self._new_block(b"K", b"././@LongLink", len(body))
             self.extended.insert(0 if self._find(b"x") is None else 1, (block, body))
         _set(self.block, _LINKNAME, name)
+
+    @property
+    def legacy_checksum(self) -> bytes:
+        """abuild's other checksum of a file, hidden behind its empty link target: 8 bytes that describe it, and SHA-1.
+
+        Empty where there is none. abuild up to 3.13 writes it beside the pax record; apk up to 2.10 reads it.
+        """
+        field = bytes(self.block[_LEGACY])
+        is_file = bytes(self.block[_TYPE]) in (b"0", b"7")
+        return field if is_file and field[:4] == b"APK2" and field[6:8] in (b"\x14\0", b"\0\x14") else b""
+
+    def set_legacy_checksum(self, value: bytes) -> None:
+        """Writes abuild's other checksum, as `legacy_checksum` gives it."""
+        _set(self.block, _LEGACY, value)
 
     def _find(self, flag: bytes) -> int | None:
         return next((at for at, (block, _) in enumerate(self.extended) if block[_TYPE] == flag), None)

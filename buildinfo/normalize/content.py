@@ -31,6 +31,9 @@ def normalize_content(data: bytes, job: Job, *, strict: bool = False) -> bytes:
     job.enter = normalize_content
     try:
         result = load(row).normalize(data, job)
+        # Only in a file that was made for it: another handler would change it in its turn.
+        if result is not data and kind_of(result, job.path) not in (row, None):
+            raise LeftAlone("without its leaks it would be taken for a file of another kind")
     except LeftAlone as reason:
         del job.report.changes[changes:]
         job.skipped(row.name, str(reason))

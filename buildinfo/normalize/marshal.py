@@ -83,8 +83,6 @@ def canonical(data: bytes, start: int, dialect: Dialect) -> bytes:
         FormatError: it is not one marshalled code object.
         LeftAlone: it holds an object that no compiler writes.
     """
-    if not data.startswith((b"c", b"\xe3"), start):
-        raise FormatError("no code object after the header", offset=start)
     stream = _Stream(data)
     end = stream.read(start, dialect)
     if end > len(data):

@@ -59,6 +59,8 @@ class Pyc:
         flags = 0 if header == _SHORT_HEADER else int.from_bytes(data[4:8], "little")
         if flags and flags not in _CHECKED_BY_HASH:
             raise FormatError(f"flags {flags:#x} in its header, which no Python knows", offset=4)
+        if not data.startswith((b"c", b"\xe3"), header):  # four bytes alone do not make a file a module
+            raise FormatError("no code object after the header", offset=header)
         result = data
         if job.form(self.name):
             try:

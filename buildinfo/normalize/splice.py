@@ -12,10 +12,11 @@ def spliced(data: bytes, patches: Sequence[Patch]) -> bytes:
     """`data` with every patch applied; patches are in order and do not overlap. Without any, `data` itself."""
     if not patches:
         return data
-    parts: list[bytes] = []
+    view = memoryview(data)
+    parts: list[bytes | memoryview] = []
     done = 0
     for start, end, replacement in patches:
-        parts += (data[done:start], replacement)
+        parts += (view[done:start], replacement)
         done = end
-    parts.append(data[done:])
+    parts.append(view[done:])
     return b"".join(parts)

@@ -63,6 +63,7 @@ def test_bytes_that_are_not_utf8_round_trip() -> None:
         (b"", "no pkgname"),
         (b"pkgname = a\n", "no pkgver"),
         (b"pkgname = \npkgver = 1\n", "no pkgname"),
+        (LEAST + b"pkgname =\n", "no pkgname"),
         (b"\tlicense\n" + LEAST, "line 1"),
         (LEAST + b"builddate = yesterday\n", "builddate is not a number"),
         (LEAST + b"size = -1\n", "size is not a number"),
@@ -70,7 +71,7 @@ def test_bytes_that_are_not_utf8_round_trip() -> None:
         (LEAST + b"pkgdesc = a\0b\n", "NUL"),
         (LEAST + b"#" * (4 << 20), "longer than"),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_what_is_no_pkginfo_is_refused(raw: bytes, text: str) -> None:
     with pytest.raises(FormatError, match=text) as caught:

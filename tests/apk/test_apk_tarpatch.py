@@ -156,6 +156,20 @@ def test_a_file_can_become_a_hard_link_and_back(tar_format: int, name: str, targ
     assert headers.build() == member.raw_headers
 
 
+@pytest.mark.parametrize("described", [b"APK2\x40\x00\x14\x00", b"APK2\x00\x40\x00\x14"])
+def test_the_checksum_that_older_abuild_hides_in_the_link_target_is_found_and_replaced(described: bytes) -> None:
+    headers = Headers.parse(one(info("usr/bin/hello")).raw_headers)
+    assert headers.legacy_checksum == b""
+    headers.set_legacy_checksum(described + b"old checksum 20 byte")
+    reread(headers)
+    headers.set_legacy_checksum(described + b"new checksum 20 byte")
+    assert headers.legacy_checksum == described + b"new checksum 20 byte"
+    assert (reread(headers).type, reread(headers).linkname) == ("file", "")
+    headers.set_type(b"1")
+    headers.set_linkname(b"usr/bin/APK2" + described)
+    assert headers.legacy_checksum == b""
+
+
 def old_gnu(name: bytes, process: bytes) -> Headers:
     """What GNU tar before 1.35 wrote."""
     headers = Headers.parse(one(info(name.decode(), pax_headers={"atime": "1"})).raw_headers)

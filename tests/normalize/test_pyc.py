@@ -251,6 +251,12 @@ def test_slices_are_constants_since_3_14() -> None:
         normalize(header(3571) + code(constants))
 
 
+def test_four_bytes_alone_do_not_make_a_module() -> None:
+    """Lost: four bytes of a file that happens to begin like a module; fuzzing found a zip archive."""
+    with pytest.raises(FormatError):
+        normalize(header() + b"PK\3\4", handlers="leaks", source_time=lambda: 1)
+
+
 @pytest.mark.parametrize("magic", [3365 + 20, 3493, 3532, 3628, 3655])
 def test_unknown_versions_are_left_alone(magic: int) -> None:
     """Lost: a Python of tomorrow would find its modules broken."""
