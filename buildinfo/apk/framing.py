@@ -9,12 +9,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
+from buildinfo.apk.beside import Digest
 from buildinfo.errors import FormatError, IntegrityError, UnreadableError
 
-READ_SIZE: Final = 1 << 18
-"""Compressed bytes read from the file at once."""
+READ_SIZE: Final = 1 << 16
+"""Compressed bytes read from the file at once; what they unpack to is mostly less than a chunk."""
 CHUNK_SIZE: Final = 1 << 18
 """Most uncompressed bytes handed out at once."""
 MAX_HEADER: Final = 1 << 16
@@ -38,12 +39,6 @@ class GzipHeader:
     xfl: int
     os: int
     raw: bytes
-
-
-class Digest(Protocol):
-    """What `hashlib` objects are."""
-
-    def update(self, data: memoryview, /) -> None: ...
 
 
 class GzipReader:

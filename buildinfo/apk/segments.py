@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, Protocol
 
-from buildinfo.apk.framing import Digest, GzipHeader, GzipReader
+from buildinfo.apk.beside import Beside, Digest
+from buildinfo.apk.framing import GzipHeader, GzipReader
 from buildinfo.apk.signature import is_signature
 from buildinfo.apk.tar import TarReader
 from buildinfo.errors import FormatError, UnreadableError
@@ -53,7 +54,7 @@ class Segment:
 class Watcher(Protocol):
     """Sees a segment pass by: every compressed byte and every uncompressed byte once, in order."""
 
-    def compressed(self, piece: memoryview) -> None: ...
+    def compressed(self, piece: bytes | memoryview) -> None: ...
 
     def plain(self, chunk: bytes) -> None: ...
 
@@ -81,11 +82,14 @@ class OpenSegment:
         reader: GzipReader,
         kind: SegmentKind | None,
         digests: Sequence[Digest],
+        *,
         raw_headers: bool,
+        beside: Beside,
         watcher: Watcher | None = None,
     ) -> None:
         self.offset = reader.offset
         self._reader = reader
+        self._beside = beside
         self._sha256 = hashlib.sha256()
         self._sha1 = hashlib.sha1(usedforsecurity=False)
         self._tar_sha256 = hashlib.sha256()
@@ -93,9 +97,8 @@ class OpenSegment:
         self._closed: Segment | None = None
         reader.segment = kind or "signature or control"
         self.watcher = watcher
-        reader.digests = [*digests, self._sha256]
-        if kind != "data":
-            reader.digests.append(self._sha1)
+        hashed = (*digests, self._sha256) if kind == "data" else (*digests, self._sha256, self._sha1)
+        reader.digests = [beside.of(*hashed)]
         if watcher is not None:
             reader.digests.append(_Compressed(watcher))
         self.gzip = self._header()
@@ -115,6 +118,7 @@ class OpenSegment:
                 pass
             for _ in self._chunks:
                 pass
+            self._beside.wait()
             self._closed = Segment(
                 kind=self.kind,
                 offset=self.offset,
@@ -148,6 +152,7 @@ class OpenSegment:
         return kind
 
     def _digested(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        hashed = self._beside.of(self._tar_sha256)
         for chunk in chunks:
             if self._limit is not None and self._reader.unpacked > self._limit:
                 raise FormatError(
@@ -156,7 +161,7 @@ class OpenSegment:
                     segment=self._reader.segment,
                     offset=self._limit,
                 )
-            self._tar_sha256.update(chunk)
+            hashed.update(chunk)
             if self.watcher is not None:
                 self.watcher.plain(chunk)
             yield chunk
@@ -171,6 +176,7 @@ class PackageStream:
     Args:
         file: the package, opened for reading in binary.
         where: its name, for error messages.
+        beside: what hashes.
         raw_headers: fill `Member.raw_headers`.
         watch: gives what is to see the bytes of a segment, once for each; None for nothing.
     """
@@ -180,10 +186,12 @@ class PackageStream:
         file: BinaryIO,
         *,
         where: object,
+        beside: Beside,
         raw_headers: bool = False,
         watch: Callable[[], Watcher | None] = lambda: None,
     ) -> None:
         self.where = where
+        self._beside = beside
         self._watch = watch
         self.unsigned_size = 0
         """Bytes of the file without its signature segments."""
@@ -219,7 +227,7 @@ class PackageStream:
         signatures = 0
         while True:
             before = self._unsigned.copy()
-            segment = OpenSegment(self._reader, None, (self._whole, self._unsigned), self._raw_headers, self._watch())
+            segment = self._open(None, (self._whole, self._unsigned))
             yield segment
             closed = segment.close()
             if segment.kind == "control":
@@ -230,7 +238,7 @@ class PackageStream:
                 raise FormatError(f"more than {MAX_SIGNATURES} signature segments", where=self.where)
         unsigned_from = closed.offset
         shared = (self._whole, self._unsigned) if signatures else (self._whole,)
-        segment = OpenSegment(self._reader, "data", shared, self._raw_headers, self._watch())
+        segment = self._open("data", shared)
         yield segment
         segment.close()
         if not signatures:
@@ -238,6 +246,16 @@ class PackageStream:
         self.unsigned_size = self.size - unsigned_from
         if self._reader.magic(1):
             raise FormatError("bytes after the data segment", where=self.where, offset=self.size)
+
+    def _open(self, kind: SegmentKind | None, digests: Sequence[Digest]) -> OpenSegment:
+        return OpenSegment(
+            self._reader,
+            kind,
+            digests,
+            raw_headers=self._raw_headers,
+            beside=self._beside,
+            watcher=self._watch(),
+        )
 
 
 @contextmanager
@@ -253,8 +271,8 @@ def open_package(
         file = path.open("rb", buffering=0)
     except OSError as error:
         raise UnreadableError(f"cannot be opened: {error.strerror}", where=path) from error
-    with file:
-        yield PackageStream(file, where=path, raw_headers=raw_headers, watch=watch)
+    with file, Beside() as beside:
+        yield PackageStream(file, where=path, beside=beside, raw_headers=raw_headers, watch=watch)
 
 
 def iter_segments(path: Path, *, raw_headers: bool = False) -> Iterator[OpenSegment]:
@@ -273,7 +291,7 @@ def read_head(path: Path) -> list[bytes]:
     parts: list[bytes] = []
 
     class Keep:
-        def compressed(self, piece: memoryview) -> None: ...
+        def compressed(self, piece: bytes | memoryview) -> None: ...
 
         def plain(self, chunk: bytes) -> None:
             parts.append(chunk)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -19,6 +19,7 @@ from buildinfo.apk.pkginfo import PkgInfo, parse_pkginfo
 from buildinfo.apk.segments import OpenSegment, Segment, Watcher, iter_segments, open_package
 from buildinfo.apk.signature import Signature, read_signature
 from buildinfo.apk.tar import Member, TarReader
+from buildinfo.apk.tarheader import NO_RECORDS
 from buildinfo.errors import FormatError, IntegrityError
 
 __all__ = ["ControlFile", "Member", "Package", "Segment", "Signature", "iter_segments", "read_package"]
@@ -99,14 +100,20 @@ class Observer:
 
 
 def read_package(
-    path: Path, *, members: bool = True, raw_headers: bool = False, observer: Observer | None = None
+    path: Path,
+    *,
+    members: bool = True,
+    records: bool = True,
+    raw_headers: bool = False,
+    observer: Observer | None = None,
 ) -> Package:
     """Reads and verifies a v2 package in one pass.
 
     Args:
         path: the file.
         members: keep the entries of the control and data segments.
-        raw_headers: keep their tar header blocks too.
+        records: keep their pax records, too.
+        raw_headers: keep their tar header blocks, too.
         observer: sees the package pass by.
 
     Raises:
@@ -129,7 +136,7 @@ def read_package(
                 if observer:
                     observer.control(control.pkginfo)
             else:
-                data = _read_data(part, path, members, raw_headers, observer)
+                data = _read_data(part, path, members, _slimmer(records, raw_headers), observer)
     assert control is not None and data is not None  # segments() gives both or raises
     _check_datahash(control.pkginfo, data.segment, path)
     return Package(
@@ -199,7 +206,18 @@ def _read_control(part: OpenSegment, path: Path) -> _Control:
     return _Control(part.close(), pkginfo, files, members)
 
 
-def _read_data(part: OpenSegment, path: Path, keep: bool, headers: bool, observer: Observer | None) -> _Data:
+def _slimmer(records: bool, raw_headers: bool) -> Callable[[Member], Member]:
+    """Takes from a member what is not to be kept."""
+    if not records:
+        return lambda member: replace(member, raw_headers=b"", pax=NO_RECORDS)
+    if raw_headers:
+        return lambda member: member
+    return lambda member: replace(member, raw_headers=b"") if member.raw_headers else member
+
+
+def _read_data(
+    part: OpenSegment, path: Path, keep: bool, slim: Callable[[Member], Member], observer: Observer | None
+) -> _Data:
     installed_size = count = held = 0
     members: list[Member] = []
     tar = part.tar
@@ -213,8 +231,9 @@ def _read_data(part: OpenSegment, path: Path, keep: bool, headers: bool, observe
             for _ in content:
                 pass
         if keep:
-            members.append(replace(member, raw_headers=b"") if observer and not headers else member)
-            held += _MEMBER_COST + _RECORD_COST * len(member.pax) + len(member.raw_headers)
+            kept = slim(member)
+            members.append(kept)
+            held += _MEMBER_COST + _RECORD_COST * len(kept.pax) + len(kept.raw_headers)
             if held + tar.extended_size > MAX_HELD:
                 raise _error("too many entries to keep", tar, member)
     return _Data(part.close(), installed_size, count, members)
