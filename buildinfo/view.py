@@ -189,9 +189,7 @@ def _record(document: Mapping[str, Any]) -> list[str]:
 def _output(output: Mapping[str, Any]) -> list[str]:
     """A package of a record, and what normalization did to it."""
     changes = [f"{change['handler']} {_path(change['path'])}".rstrip() for change in output.get("changes", [])]
-    skipped = [
-        f"left alone {_path(entry['path'])}: {_path(entry['reason'])}" for entry in output.get("left_alone", [])
-    ]
+    skipped = [f"left alone {_path(entry['path'])}: {_path(entry['reason'])}" for entry in output.get("left_alone", [])]
     return [
         f"  {output['unsigned_sha256'][:16]} {output['path']}",
         *(f"    normalized: {change}" for change in changes),

@@ -117,6 +117,32 @@ def test_finalize_may_be_called_again(built: Path, tmp_path: Path) -> None:
     assert (package.read_bytes(), record.read_bytes()) == wanted
 
 
+def test_an_interruption_before_the_package_is_replaced(built: Path, tmp_path: Path) -> None:
+    """The journal knows the package that never came to be: it is made again, and recorded in the same way."""
+    before = Packing(seed=4, signed=False).package()
+    finalize(built, tmp_path, before)
+    package, record = (tmp_path / APK), (tmp_path / "x86_64/hello-1.2-r3.x86_64.buildinfo.toml")
+    wanted = package.read_bytes(), record.read_bytes()
+    record.unlink()
+    package.write_bytes(before)
+    run_finalize(tmp_path / "capture", tmp_path, "--keep")
+    assert (package.read_bytes(), record.read_bytes()) == wanted
+
+
+@pytest.mark.parametrize("change", [5, "text", {}, {"path": 5}, {"handler": None}, {"path": {"base64": 1}}])
+def test_a_journal_that_makes_no_sense_is_none(change: Any, built: Path, tmp_path: Path) -> None:
+    """Of a capture of a stranger, too, finalize makes a record or says why not: no traceback."""
+    finalize(built, tmp_path, Packing(seed=4, signed=False).package())
+    journal = json.loads((tmp_path / "capture/normalized").read_text())
+    if isinstance(change, dict) and change:
+        change = {**journal[APK]["changes"][0], **change}
+    journal[APK]["changes"] = [change]
+    (tmp_path / "capture/normalized").write_text(json.dumps(journal))
+    command = [sys.executable, "-m", "buildinfo", "finalize", "--packages", tmp_path, tmp_path / "capture"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+
+
 def test_another_package_is_not_taken_for_a_normalized_one(built: Path, tmp_path: Path) -> None:
     finalize(built, tmp_path, Packing(seed=4, signed=False).package())
     other = Packing(seed=5, signed=False, mtime=EPOCH - 5).package(PAYLOAD[:3])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -115,7 +115,7 @@ class Normalizer:
         # An APKBUILD may set another SOURCE_DATE_EPOCH than the record has: the package says what it was built with.
         epoch = capture.epoch[1] if built.builddate is None else built.builddate
         settings = Settings(
-            policy=lambda info: replace(self._policy, epoch=epoch),
+            policy=lambda info: self._policy._replace(epoch=epoch),
             framing="framing" in self._policy.forms,
             users=frozenset(capture.words("pkgusers")),
             groups=frozenset(capture.words("pkggroups")),
@@ -179,15 +179,19 @@ def _from_journal(package: Package, entry: Any) -> Recorded | None:
     try:
         if entry["sha256"] != package.sha256:
             return None
-        changes = tuple(Change(**{**change, "path": _text(change["path"])}) for change in entry["changes"])
-        left_alone = tuple(
-            LeftAlone(**{**left, "path": _text(left["path"]), "reason": _text(left["reason"])})
-            for left in entry["left_alone"]
-        )
-    except (KeyError, TypeError):
+        changes = tuple(Change(**_texts(change)) for change in entry["changes"])
+        left_alone = tuple(LeftAlone(**_texts(left)) for left in entry["left_alone"])
+    except (AttributeError, KeyError, TypeError):
         return None
     return Recorded(package, changes, left_alone)
 
 
+def _texts(entry: Any) -> dict[str, Any]:
+    return {key: _text(value) for key, value in entry.items()}
+
+
 def _text(value: Any) -> Text:
-    return Bytes(**value) if isinstance(value, dict) else str(value)
+    text: Text = Bytes(**value) if isinstance(value, dict) else value
+    if not isinstance(text.base64 if isinstance(text, Bytes) else text, str):
+        raise TypeError
+    return text

@@ -24,9 +24,6 @@ def signer(capture: Capture, epoch: int) -> Callable[[bytes, Signature], bytes]:
     """
     environment = {name: value for name, value in os.environ.items() if name not in ("PIGZ", "GZIP", "TAR_OPTIONS")}
     environment["SOURCE_DATE_EPOCH"] = str(epoch)
-    for name in ("ABUILD_USERDIR",):
-        if capture.local.get(name):
-            environment[name] = capture.local[name]
     key = capture.local.get("PACKAGER_PRIVKEY", "")
 
     def sign(control: bytes, old: Signature) -> bytes:
@@ -40,7 +37,13 @@ def signer(capture: Capture, epoch: int) -> Callable[[bytes, Signature], bytes]:
                 command += ["-t", old.type]
             try:
                 done = subprocess.run(
-                    [*command, str(file)], env=environment, capture_output=True, text=True, check=False
+                    [*command, file.name],  # abuild-sign splits a path with blanks
+                    cwd=folder,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    check=False,
                 )
             except FileNotFoundError as error:
                 raise MissingToolError("is not there", where="abuild-sign", mend="install abuild") from error

@@ -9,7 +9,10 @@ Exit status everywhere: 0 it holds / done, 1 it does not hold, 2 could not tell.
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -32,6 +35,23 @@ COMMANDS = {
 }
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. Left alone, argparse imports shutil to find that out, for every option once."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn; so do we
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
@@ -47,6 +67,11 @@ def _joined(words: Sequence[str]) -> Iterator[str]:
             yield word
 
 
+def _end(number: int, _: object) -> None:
+    """Ends as after an error, so that nothing half-written is left behind."""
+    sys.exit(128 + number)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -57,17 +82,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        # Looking for garbage where there is none, at the end above all, would take as long as reading a small file.
+        gc.set_threshold(5000)
+        atexit.register(gc.freeze)
+    signal.signal(signal.SIGTERM, _end)
     parser = _Parser(
         prog=PROGRAM,
         description="Records how Alpine packages were built, so that anybody can build them again and compare.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         epilog="Exit status: 0 it holds, 1 it does not hold, 2 could not tell.",
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    commands = parser.add_subparsers(prog=PROGRAM, dest="command", metavar="COMMAND", parser_class=_Parser)
     named = next((word for word in words if not word.startswith("-")), None)
+    alone = words[:1] == [named] and named in COMMANDS  # nobody will see the others, and each takes time
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if alone and name != named:
+            continue
+        description = summary[0].upper() + summary[1:] + "."
+        command = commands.add_parser(name, help=summary, description=description, formatter_class=_Help)
         if name == named:
             import_module(f"buildinfo.cli.{name}").configure(command)
     try:

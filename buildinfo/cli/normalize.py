@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from buildinfo.normalize.paths import FileResult, Request
 
 DESCRIPTION = """\
@@ -26,7 +26,6 @@ By default only leaks are removed: times after the epoch, process ids, inode num
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("paths", metavar="PATH", nargs="*", help="a file or a folder; - for standard input")
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if anything would change")
     parser.add_argument(
@@ -62,11 +61,10 @@ def run(args: argparse.Namespace) -> int:
     with _streams(args) as (single, output):
         if single is not None:
             _require_single(args, single)
-            results = iter([normalize_file(single, request, output=output)])
+            results = iter([_named(normalize_file(single, request, output=output), single, args.paths[0])])
         else:
             results = _all(find_files(paths), request, jobs)
-        to_stdout = args.output == "-" or (args.output is None and args.paths == ["-"])
-        return _report(results, args, named=set(args.paths), quiet=to_stdout)
+        return _report(results, args, named=set(args.paths), quiet=_to_stdout(args))
 
 
 def _report(results: Iterator[FileResult], args: argparse.Namespace, named: set[str], quiet: bool) -> int:
@@ -89,6 +87,8 @@ def _report(results: Iterator[FileResult], args: argparse.Namespace, named: set[
                 if skipped.path:
                     print(f"{done.path}: {skipped.path}: left alone: {skipped.reason}")
     if args.json:
+        import json
+
         print(json.dumps({"files": documents, "summary": counts}, indent=2))
     if "error" in counts:
         return 2
@@ -100,8 +100,8 @@ def _document(done: FileResult) -> dict[str, Any]:
         "path": done.path,
         "result": done.result,
         "reason": done.reason,
-        "changes": [asdict(change) for change in done.changes],
-        "left_alone": [asdict(skipped) for skipped in done.skipped],
+        "changes": [change._asdict() for change in done.changes],
+        "left_alone": [skipped._asdict() for skipped in done.skipped],
     }
 
 
@@ -122,43 +122,91 @@ def _all(files: Iterator[tuple[Path, bool]], request: Request, jobs: int) -> Ite
 
 
 def _parallel(files: list[tuple[Path, bool]], request: Request, jobs: int) -> Iterator[FileResult]:
+    """Every file, by processes that share nothing: one that is killed is noticed, and holds up no other.
+
+    The processes take turns with pieces of the list, and give the results back through a pipe each.
+    """
     import multiprocessing
-    from dataclasses import replace
-    from functools import partial
 
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        work: Callable[[tuple[Path, bool]], FileResult] = partial(_one, replace(request, threads=1))
-        yield from pool.imap(work, files, chunksize=max(1, min(64, len(files) // (4 * jobs))))
+    from buildinfo.errors import BuildinfoError
+
+    size = max(1, min(64, len(files) // (4 * jobs)))
+    pieces = [files[at : at + size] for at in range(0, len(files), size)]
+    context = multiprocessing.get_context("fork")
+    workers = []
+    try:
+        for number in range(jobs):
+            ours, theirs = context.Pipe(duplex=False)
+            worker = context.Process(target=_work, args=(pieces[number::jobs], request._replace(threads=1), theirs))
+            worker.start()
+            theirs.close()
+            workers.append((worker, ours))
+        for number in range(len(pieces)):
+            yield from workers[number % jobs][1].recv()
+    except (EOFError, ConnectionError):
+        raise BuildinfoError("a process was killed; is memory short?", mend="use fewer, with -j") from None
+    finally:
+        for worker, ours in workers:
+            ours.close()
+            worker.terminate()  # it ends as the program does: nothing half-written is left
+        for worker, _ in workers:
+            worker.join()
 
 
-def _one(request: Request, file: tuple[Path, bool]) -> FileResult:
+def _work(pieces: list[list[tuple[Path, bool]]], request: Request, results: Connection) -> None:
+    """What each process does. An interrupt is the parent's to see to."""
+    import contextlib
+    import signal
+
     from buildinfo.normalize.paths import normalize_file
 
-    return normalize_file(file[0], request, loose=file[1])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(BrokenPipeError):  # the parent has ended
+        for piece in pieces:
+            results.send([normalize_file(path, request, loose=loose) for path, loose in piece])
 
 
 @contextmanager
 def _streams(args: argparse.Namespace) -> Iterator[tuple[Path | None, Path | None]]:
     """The single file to read and the file to write, where --output or standard input is used; else None."""
-    import shutil
-    import tempfile
-
     if args.output is None and "-" not in args.paths:
         yield None, None
         return
+    import shutil
+    import tempfile
+
+    from buildinfo.errors import UsageError
+
     _require_single(args)
+    if (sys.stdin is None and args.paths == ["-"]) or (sys.stdout is None and _to_stdout(args)):
+        raise UsageError("standard input or output is closed")
+    if args.json and _to_stdout(args) and not args.check:
+        raise UsageError("--json and the result cannot both go to standard output", mend="use --output FILE")
     with tempfile.TemporaryDirectory() as folder:
         source = Path(args.paths[0])
         if args.paths == ["-"]:
             source = Path(folder, "standard-input")
             with source.open("wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file)
-        to_stdout = args.output in (None, "-")
-        target = Path(folder, "standard-output") if to_stdout else Path(args.output)
+        special = None if _to_stdout(args) else Path(args.output)
+        if special and (special.is_file() or special.is_dir() or not special.exists()):
+            yield source, special
+            return
+        # Standard output, or a device or pipe, which is written to and not replaced.
+        target = Path(folder, "standard-output")
         yield source, target
-        if to_stdout and target.exists() and not args.check:
-            with target.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
+        if target.exists():
+            with target.open("rb") as file, special.open("wb") if special else nullcontext(sys.stdout.buffer) as stream:
+                shutil.copyfileobj(file, stream)
+
+
+def _to_stdout(args: argparse.Namespace) -> bool:
+    return args.output in ("-", "/dev/stdout") or (args.output is None and args.paths == ["-"])
+
+
+def _named(done: FileResult, path: Path, name: str) -> FileResult:
+    """The result under the name that the user gave: standard input waits in a file."""
+    return done._replace(path=name, reason=done.reason and done.reason.replace(str(path), name))
 
 
 def _require_single(args: argparse.Namespace, path: Path | None = None) -> None:

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
 from buildinfo.errors import FormatError, IntegrityError
 from buildinfo.normalize.encoders import Encoder, find_bzip2, find_deflate, find_xz, find_zstd
@@ -34,8 +33,7 @@ _SIGNED: Final = (b".SIGN.", b".PKGINFO\0", b"DESCRIPTION\0", b"APKINDEX\0")
 """How an Alpine package or index begins, unpacked."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
+class _Header(NamedTuple):
     """One gzip member's header: where it ends, and the parts that stay."""
 
     start: int
@@ -47,8 +45,7 @@ class _Header:
     comment: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
+class _Body(NamedTuple):
     """One gzip member's data: where its trailer begins, and the content, or None where it is not wanted."""
 
     end: int

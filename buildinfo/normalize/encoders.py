@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import zlib
 from collections.abc import Callable, Generator, Iterable
 from typing import Final, Protocol
@@ -55,6 +54,8 @@ class _Program:
         return b""
 
     def flush(self) -> bytes:
+        import subprocess
+
         environment = {name: value for name, value in os.environ.items() if name != "GZIP"}
         try:
             done = subprocess.run(

@@ -67,7 +67,8 @@ class HeaderRules:
         """Which steps may have something to do; cheap, and right for the members that nothing is to change in."""
         leaks = self.policy.leaks
         steps = set()
-        if self.time(member) != member.mtime:
+        # A record may state the time of the block in other words.
+        if self.time(member) != member.mtime or (self.one_time and "times" in leaks and "mtime" in member.pax):
             steps.add("times")
         if "owners" in leaks and self._own_ids(member):
             steps.add("owners")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
-from typing import IO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from buildinfo.apk.pigz import Matcher
 from buildinfo.apk.pkginfo import PkgInfo
@@ -68,7 +68,7 @@ class Inspection(Observer):
     pkginfo: PkgInfo | None = None
 
     def __post_init__(self) -> None:
-        self.waiting: IO[bytes] = _spool()
+        self.waiting = _spool()
         self.framed: list[bool] = []
         self.headers_change = False
         self._rewritten = False
@@ -76,7 +76,7 @@ class Inspection(Observer):
         self._matchers: list[Matcher | None] = []
         self._times: dict[bytes, int | float] = {}
         self._compiled: list[tuple[Member, int, int]] = []
-        self._later: IO[bytes] = _spool()
+        self._later = _spool()
         self.rules: HeaderRules
 
     # What the reader calls.
@@ -150,8 +150,7 @@ class Inspection(Observer):
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         if kind.name == "pyc":  # its source may stand behind it
-            self._compiled.append((member, self._later.seek(0, 2), len(data)))
-            self._later.write(data)
+            self._compiled.append((member, _append(self._later, data), len(data)))
         else:
             self._normalize(member, data, None)
 
@@ -161,8 +160,7 @@ class Inspection(Observer):
         if result is data:
             return
         self._give_up_comparing()
-        at = self.waiting.seek(0, 2)
-        self.waiting.write(result)
+        at = _append(self.waiting, result)
         sha1 = hashlib.sha1(result, usedforsecurity=False).hexdigest()
         self.new[member.offset] = New(at, len(result), len(data), sha1)
 
@@ -173,8 +171,17 @@ class Inspection(Observer):
             self._matchers[-1].abandon()
 
 
-def _spool() -> IO[bytes]:
+def _spool() -> tempfile.SpooledTemporaryFile[bytes]:
     return tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # closed with the inspection
+
+
+def _append(file: tempfile.SpooledTemporaryFile[bytes], data: bytes) -> int:
+    """Writes at the end of the file; returns where that is."""
+    at = file.seek(0, 2)
+    if at + len(data) > IN_MEMORY:
+        file.rollover()  # of itself it would do so afterwards, with a copy in memory
+    file.write(data)
+    return at
 
 
 def source_of(name: str) -> str:

@@ -7,10 +7,8 @@ kind must not be touched, and `FormatError` where the bytes are not what their m
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 MAX_DEPTH: Final = 8
 """How many archives deep a file may lie to be normalized."""
@@ -36,8 +34,7 @@ class Handler(Protocol):
     def normalize(self, data: bytes, job: Job) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """What to do.
 
     Attributes:
@@ -53,8 +50,7 @@ class Policy:
     forms: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A file that was changed: `path` in the outermost file (`OUTER!/INNER` for nested archives, empty for the
     outermost file itself), the handler's name, and SHA-256 in lower-case hex."""
 
@@ -64,8 +60,7 @@ class Change:
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A file that was left alone, and why."""
 
     path: str
@@ -73,20 +68,27 @@ class Skipped:
     reason: str
 
 
-@dataclass(slots=True)
+# The classes of this module are no dataclasses: importing that module takes longer than most files do.
+
+
 class Report:
     """What happened to one outermost file and all that it holds."""
 
-    changes: list[Change] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
+    __slots__ = ("changes", "skipped")
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.skipped: list[Skipped] = []
 
 
-@dataclass(slots=True)
 class Budget:
     """How much may still be unpacked of one outermost file: bombs end here, not in memory."""
 
-    piece: int
-    work: int
+    __slots__ = ("piece", "work")
+
+    def __init__(self, piece: int, work: int) -> None:
+        self.piece = piece
+        self.work = work
 
     @classmethod
     def of(cls, size: int) -> Budget:
@@ -95,7 +97,6 @@ class Budget:
         return cls(piece, WORK_FACTOR * piece)
 
 
-@dataclass(slots=True)
 class Job:
     """One file to normalize.
 
@@ -109,13 +110,25 @@ class Job:
         enter: normalizes a file inside this one; set by `normalize_content`.
     """
 
-    policy: Policy
-    path: str
-    report: Report
-    budget: Budget
-    depth: int = 0
-    source_time: Callable[[], int | None] | None = None
-    enter: Callable[[bytes, Job], bytes] | None = None
+    __slots__ = ("budget", "depth", "enter", "path", "policy", "report", "source_time")
+
+    def __init__(
+        self,
+        policy: Policy,
+        path: str,
+        report: Report,
+        budget: Budget,
+        *,
+        depth: int = 0,
+        source_time: Callable[[], int | None] | None = None,
+    ) -> None:
+        self.policy = policy
+        self.path = path
+        self.report = report
+        self.budget = budget
+        self.depth = depth
+        self.source_time = source_time
+        self.enter: Callable[[bytes, Job], bytes] | None = None
 
     @property
     def epoch(self) -> int:
@@ -151,10 +164,13 @@ class Job:
         """
         assert self.enter is not None  # set by what called the handler
         path = f"{self.path}!/{name}" if self.path else name
-        return self.enter(data, Job(self.policy, path, self.report, self.budget, self.depth + 1, source_time))
+        inner = Job(self.policy, path, self.report, self.budget, depth=self.depth + 1, source_time=source_time)
+        return self.enter(data, inner)
 
     def changed(self, handler: str, before: bytes, after: bytes) -> None:
         """Reports a change."""
+        import hashlib
+
         self.report.changes.append(
             Change(self.path, handler, hashlib.sha256(before).hexdigest(), hashlib.sha256(after).hexdigest())
         )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import IO, Final, NamedTuple
 
 from buildinfo.apk.tar import CHECKSUM_KEY, Member, TarReader
-from buildinfo.apk.tarheader import XATTR_PREFIX
+from buildinfo.apk.tarheader import BLOCK, XATTR_PREFIX
 from buildinfo.apk.tarpatch import Headers
 
 PIECE: Final = 1 << 18
@@ -16,8 +16,8 @@ Content = Iterator[bytes | memoryview]
 
 
 class Entry(NamedTuple):
-    """A member: its sort key, its place in the tar, the target's key if it is a hard link, whether it is a file, and the
-    mode and owner that it states."""
+    """A member: its sort key, its place in the tar, the target's key if it is a hard link, whether it is a file, and
+    the mode and owner that it states."""
 
     key: bytes
     offset: int
@@ -82,7 +82,15 @@ def sorted_members(plain: IO[bytes], entries: Sequence[Entry]) -> Iterator[tuple
 
 def _read(plain: IO[bytes], offset: int) -> tuple[Member, Content]:
     plain.seek(offset)
-    return next(iter(TarReader(iter(lambda: plain.read(PIECE), b""), keep_headers=True)))
+    return next(iter(TarReader(_pieces(plain), keep_headers=True)))
+
+
+def _pieces(plain: IO[bytes]) -> Iterator[bytes]:
+    """What follows: little at first, as most members are small."""
+    size = 8 * BLOCK
+    while piece := plain.read(size):
+        yield piece
+        size = PIECE
 
 
 def _as_file(link: Member, file: Member) -> Member:
@@ -93,9 +101,11 @@ def _as_file(link: Member, file: Member) -> Member:
     headers.set_type(b"0")
     headers.set_linkname(b"")
     headers.set_number("size", file.size)
+    content = Headers.parse(file.raw_headers)
+    if content.legacy_checksum:
+        headers.set_legacy_checksum(content.legacy_checksum)
     own = [(key, value) for key, value in headers.pax() if key != b"linkpath" and not _is_content(key)]
-    moved = [(key, value) for key, value in Headers.parse(file.raw_headers).pax() if _is_content(key)]
-    headers.set_pax([*own, *moved])
+    headers.set_pax([*own, *((key, value) for key, value in content.pax() if _is_content(key))])
     return _reread(link, headers)
 
 

@@ -6,11 +6,10 @@ The old file stays where it is until the new one was written beside it, read bac
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final, Literal
 
@@ -20,6 +19,7 @@ from buildinfo.apk.v2 import Package, read_package
 from buildinfo.errors import BuildinfoError, UnreadableError
 from buildinfo.normalize.inspect import Inspection
 from buildinfo.normalize.job import Policy, Report
+from buildinfo.normalize.place import beside
 from buildinfo.normalize.rewrite import Rewrite
 
 INDEX: Final = "APKINDEX.tar.gz"
@@ -39,7 +39,7 @@ class Settings:
         trusted: the data segment is framed canonically by provenance: nothing is compressed to prove it.
         sign: makes the signature segment for a new control segment, or raises; None leaves the signature off.
         threads: for compressing.
-        members: keep the members in the package that is given back.
+        members: keep the members in the package that is given back, but for their pax records.
         accept: called with the package as it was read, before anything is written; may raise.
         commit: called with the new package and the report, once it is written and verified, before it is renamed into
             place; may raise.
@@ -99,14 +99,16 @@ def normalize_package(path: Path, settings: Settings, *, output: Path | None = N
         settings.threads,
     )
     with closing(inspection):
-        package = read_package(path, members=settings.members, observer=inspection)
+        package = read_package(path, members=settings.members, records=False, observer=inspection)
         if settings.accept:
             settings.accept(package)
         inspection.finish()
-        rewrite = Rewrite(path, package, inspection, settings.sign, settings.threads)
+        lean = replace(package, members=(), control_members=())
+        rewrite = Rewrite(path, lean, inspection, settings.sign, settings.threads)
         if rewrite.needed and check:
             rewrite.note()
         elif rewrite.needed:
+            package = lean  # 100,000 members need not be held twice
             package = _replace(path, output or path, rewrite.write, settings, inspection.report)
         elif output is not None and not check:
             _replace(path, output, rewrite.copy, settings, inspection.report)
@@ -120,30 +122,16 @@ def _replace(
     path: Path, target: Path, write: Callable[[IO[bytes]], None], settings: Settings, report: Report
 ) -> Package:
     """Writes a package beside the target, verifies it, and renames it into place."""
-    before = path.stat()
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w+b") as file:
-            write(file)
-            file.flush()
-            if os.geteuid() == 0:
-                os.fchown(descriptor, before.st_uid, before.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
-            os.fsync(descriptor)
+    with beside(path, target, write, kept=target == path) as new:
         try:
-            package = read_package(beside, members=settings.members)
+            package = read_package(new, members=settings.members, records=False)
         except BuildinfoError as error:  # never lose a package to a mistake of ours
             raise UnreadableError(f"what was to replace it does not verify: {error}", where=path) from error
         if settings.commit:
             settings.commit(package, report)
         now = _later_than_index(target.parent)
-        os.utime(beside, (now, now))
-        beside.replace(target)
-    except OSError as error:
-        raise UnreadableError(f"cannot be written: {error.strerror}", where=target) from error
-    finally:
-        beside.unlink(missing_ok=True)
+        os.utime(new, (now, now))
+        new.replace(target)
     return package
 
 

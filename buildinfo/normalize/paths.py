@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import stat
 import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import IO, BinaryIO, Final, Literal, NamedTuple
 
 from buildinfo.errors import BuildinfoError, FormatError, UnreadableError, UsageError
 from buildinfo.normalize.content import normalize_content
 from buildinfo.normalize.job import MAX_FILE, Budget, Change, Job, Policy, Report, Skipped, Timestamps
+from buildinfo.normalize.place import beside, write_over
 from buildinfo.normalize.registry import HEAD, kind_of, select
 
 Result = Literal["unchanged", "changed", "would-change", "left-alone", "error"]
@@ -26,8 +27,7 @@ _HEAD_MEMBERS: Final = 33
 """Gzip members looked at to tell a package; it may begin with as many signatures, and a control segment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What the user asked for.
 
     Attributes:
@@ -57,15 +57,14 @@ class Request:
         raise UsageError("no epoch is known", mend="name it with --epoch, or set SOURCE_DATE_EPOCH")
 
 
-@dataclass(frozen=True, slots=True)
-class FileResult:
+class FileResult(NamedTuple):
     """What became of one file. `reason` is set where it was left alone, could not be read, or lost its signature."""
 
     path: str
     result: Result
     reason: str | None = None
     changes: tuple[Change, ...] = ()
-    skipped: tuple[Skipped, ...] = field(default=())
+    skipped: tuple[Skipped, ...] = ()
 
 
 def normalize_file(path: Path, request: Request, *, output: Path | None = None, loose: bool = True) -> FileResult:
@@ -79,6 +78,8 @@ def normalize_file(path: Path, request: Request, *, output: Path | None = None, 
     """
     try:
         return _normalize(path, request, output, loose)
+    except UsageError as error:  # there is no epoch for this file
+        return FileResult(str(path), "error", f"{path}: {error}")
     except BuildinfoError as error:
         return FileResult(str(path), "error", str(error))
     except OSError as error:
@@ -88,27 +89,35 @@ def normalize_file(path: Path, request: Request, *, output: Path | None = None, 
 def find_files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
     """The regular files that the paths name or hold, sorted, each inode once; True where a file itself was named.
 
-    Symbolic links in trees are not followed.
+    Symbolic links in trees are not followed. Of a package every name counts, as it is replaced under that name alone.
+    What cannot be looked at is named too: whoever opens it learns why.
     """
     seen: set[tuple[int, int]] = set()
+    closed: list[OSError] = []
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112  # does not raise
             yield path, True
             continue
-        for folder, folders, names in os.walk(path):
+        for folder, folders, names in os.walk(path, onerror=closed.append):
             folders.sort()
             for name in sorted(names):
                 file = os.path.join(folder, name)  # noqa: PTH118  # thousands of them
-                status = os.lstat(file)
+                try:
+                    status = os.lstat(file)
+                except OSError:
+                    yield Path(file), False
+                    continue
                 inode = (status.st_dev, status.st_ino)
                 if stat.S_ISREG(status.st_mode) and inode not in seen:
-                    if status.st_nlink > 1:
+                    if status.st_nlink > 1 and not name.endswith(".apk"):
                         seen.add(inode)
                     yield Path(file), False
+        yield from ((Path(error.filename), False) for error in closed)
+        closed.clear()
 
 
 def _normalize(path: Path, request: Request, output: Path | None, loose: bool) -> FileResult:
-    with _open(path) as file:
+    with _open(path, follow=loose) as file:
         head = file.read(HEAD)
         what: str | None
         if head.startswith(_GZIP):
@@ -118,7 +127,7 @@ def _normalize(path: Path, request: Request, output: Path | None, loose: bool) -
         else:
             what = "package" if path.suffix == ".apk" and not head.startswith(b"PK") else None
         if what == "package":
-            return _package(path.resolve(), request, output, str(path))
+            return _package(_real(path), request, _real(output) if output else None, str(path))
         report = Report()
         reason: str | None = None
         data = result = b""
@@ -142,10 +151,9 @@ def _normalize(path: Path, request: Request, output: Path | None, loose: bool) -
                 raise FormatError(error.what, where=path) from None  # it says the offset already
             reason = next((skipped.reason for skipped in report.skipped if not skipped.path), None)
         changed = result is not data
-        if output is not None and not request.check:
-            _write(path, output, result if changed else path.read_bytes())
-        elif changed and not request.check:
-            _write(path, path.resolve(), result)
+        if (changed or output is not None) and not request.check:
+            write = partial(_put, result) if changed else partial(_copy, file)
+            _write(path, _real(output or path), write)
     outcome: Result = "unchanged"
     if changed:
         outcome = "would-change" if request.check else "changed"
@@ -204,37 +212,39 @@ def _source_time(path: Path, request: Request) -> int | None:
     return min(seconds, request.policy().epoch)
 
 
-def _open(path: Path) -> BinaryIO:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+def _open(path: Path, *, follow: bool) -> BinaryIO:
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise UnreadableError("not a regular file", where=path)
     return os.fdopen(descriptor, "rb")
 
 
-def _write(source: Path, target: Path, data: bytes) -> None:
+def _write(source: Path, target: Path, write: Callable[[IO[bytes]], None]) -> None:
     """Writes a file in one step, with the owner, mode and times of the source; keeps hard links."""
     status = source.stat()
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            if os.geteuid() == 0:
-                os.fchown(descriptor, status.st_uid, status.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
-            os.fsync(descriptor)
-        if status.st_nlink > 1 and target == source.resolve():
-            with target.open("r+b") as file:
-                file.write(data)
-                file.truncate()
-                os.fsync(file.fileno())
-            os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    times = (status.st_atime_ns, status.st_mtime_ns)
+    in_place = target == _real(source)
+    with beside(source, target, write, kept=in_place) as new:
+        if in_place and status.st_nlink > 1:
+            write_over(target, new)
+            os.utime(target, ns=times)
         else:
-            os.utime(beside, ns=(status.st_atime_ns, status.st_mtime_ns))
-            beside.replace(target)
-    except OSError as error:
-        raise UnreadableError(f"cannot be written: {error.strerror}", where=target) from error
-    finally:
-        beside.unlink(missing_ok=True)
+            os.utime(new, ns=times)
+            new.replace(target)
+
+
+def _put(data: bytes, target: IO[bytes]) -> None:
+    target.write(data)
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+    source.seek(0)
+    while piece := source.read(1 << 20):
+        target.write(piece)
+
+
+def _real(path: Path) -> Path:
+    """Where symbolic links lead to."""
+    return Path(os.path.realpath(path))

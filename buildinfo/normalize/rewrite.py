@@ -103,7 +103,7 @@ class Rewrite:
         if "order" not in self._forms or is_sorted(entries):
             return False
         if not sortable(entries):
-            reason = "a path stands twice, or a hard link is none to a file of the package with the mode and owner that it states"
+            reason = "a path stands twice, or a hard link leads to no file of the package with its mode and owner"
             self._report.skipped.append(Skipped("", "order", reason))
             return False
         return True
@@ -139,7 +139,8 @@ class Rewrite:
                 else:
                     put(_resized(raw, new.size, new.sha1))
                     self._seen.waiting.seek(new.at)
-                    put(self._seen.waiting.read(new.size))
+                    for done in range(0, new.size, PIECE):
+                        put(self._seen.waiting.read(min(PIECE, new.size - done)))
                     put(bytes(-new.size % BLOCK))
             end = self._trailer(size)
             put(bytes(end))
@@ -207,6 +208,8 @@ class Rewrite:
         """The `size` that .PKGINFO is to state, or None where it is right as it is."""
         package = self._package
         stated = package.pkginfo.size
+        if stated is None:
+            return None
         now = package.installed_size + sum(new.size - new.before for new in self._seen.new.values())
         if "size" in self._forms:
             anything = package.member_count or package.scripts
@@ -256,6 +259,8 @@ def _resized(raw: bytes, size: int, sha1: str) -> bytes:
     new = {b"size": str(size).encode(), key: sha1.encode()}
     headers.set_number("size", size)
     headers.set_pax([(name, new.get(name, value)) for name, value in headers.pax()])
+    if legacy := headers.legacy_checksum:
+        headers.set_legacy_checksum(legacy[:8] + bytes.fromhex(sha1))
     return headers.build()
 
 
