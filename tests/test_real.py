@@ -78,7 +78,7 @@ def test_packing_alone_leaves_a_capture_to_finalize_by_hand(real: Make) -> None:
     assert not builder.record_file().exists()
     [capture] = builder.captures()
     abuild(builder, folder, "index")
-    done = builder.run(builder.python, "-I", "-m", "buildinfo", "finalize", cwd=folder)
+    done = builder.run(builder.python, "-I", "-m", "buildinfo", "finalize", "--reindex", cwd=folder)
     assert str(builder.record_file()) in done.stdout
     assert outputs(builder) == PACKAGES
     assert not capture.exists()
@@ -220,10 +220,11 @@ def test_build_sees_nothing_of_the_hooks_but_two_variables(real: Make) -> None:
 
 
 def test_packages_are_byte_for_byte_those_of_a_build_without_hooks(real: Make) -> None:
+    """Unless they are normalized: abuild before 3.13 states a size that is not the same everywhere."""
     made = {}
     for hooks in (True, False):
         builder = real("home")
-        folder = builder.aport()
+        folder = builder.aport(APKBUILD.replace("!check", "!check !normalize"))
         if not hooks:
             without_hooks(builder)
         abuild(builder, folder)
