@@ -48,12 +48,14 @@ class Normalizer:
     Attributes:
         notes: what the user should know, one line each.
         changed: the files that were replaced.
+        failed: whether a package stays as abuild made it that should have changed, or may have.
     """
 
     capture: Capture
     unsigned: bool = False
     notes: list[str] = field(default_factory=list)
     changed: list[Path] = field(default_factory=list)
+    failed: bool = False
 
     def __post_init__(self) -> None:
         words = self.capture.words("options")
@@ -90,6 +92,7 @@ class Normalizer:
                 raise
             except BuildinfoError as error:
                 self.notes.append(f"{file.name} stays as abuild made it: {error}")
+                self.failed = True
         package = read_package(file)
         _check(package, file, built)
         return Recorded(package)
