@@ -7,7 +7,8 @@
 - hooks: the real abuild with the hooks and without, for a package of 100 MB of programs;
 - memory: peak and time of `normalize --check --handlers all` for packages of 100 KB to 1 GB (--quick: to 100 MB).
 
-Prints medians of alternating runs, ratios and bounds. The corpus is expected in ../shared.
+Prints medians of alternating runs, ratios and bounds; beside wall times also processor times, which say more where
+the machine has other work. The corpus is expected in ../shared.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "apk"))
 from apkmaker import directory, header, padded, pax
 from building import Builder
 from framing import PROGRAMS, files
-from hooks import alternate
 
 from buildinfo.apk.v2 import read_package
 from buildinfo.errors import FormatError
@@ -66,14 +66,25 @@ def seconds(command: list[str], *, check: bool = True) -> float:
 
 def medians(runs: int, *sides: Callable[[], float]) -> list[float]:
     """The median of each side, in alternating runs after one that warms up."""
-    times: list[list[float]] = [[] for _ in sides]
+    return [wall for wall, _ in both(runs, *sides)]
+
+
+def both(runs: int, *sides: Callable[[], float]) -> list[tuple[float, float]]:
+    """As `medians`; of each side the seconds that it gives, and those of processors."""
+    times: list[list[tuple[float, float]]] = [[] for _ in sides]
     for turn in range(runs + 1):
         order = list(enumerate(sides))
         for number, side in order if turn % 2 else reversed(order):
+            before = processor()
             taken = side()
             if turn:
-                times[number].append(taken)
-    return [statistics.median(values) for values in times]
+                times[number].append((taken, processor() - before))
+    return [(statistics.median(wall), statistics.median(busy)) for wall, busy in (zip(*each) for each in times)]
+
+
+def processor() -> float:
+    """Processor seconds of this process and of its children that ended."""
+    return sum(os.times()[:4])
 
 
 # A tree.
@@ -243,9 +254,12 @@ def speed(home: Path, runs: int) -> None:
     def unpacking() -> float:
         return seconds(["pigz", "-dkc", str(package)])
 
-    read, check, unpacked = medians(runs, reading, checking, unpacking)
-    for what, mine in (("reading and verifying", read), ("normalize --check, leaks", check)):
-        detail = f"payload {size:.0f} MB: ours {mine:.2f} s  pigz -d {unpacked:.2f} s (ratio {mine / unpacked:.2f})"
+    read, check, (unpacked, busy) = both(runs, reading, checking, unpacking)
+    for what, (mine, cpu) in (("reading and verifying", read), ("normalize --check, leaks", check)):
+        detail = (
+            f"payload {size:.0f} MB: ours {mine:.2f} s (processor {cpu:.2f})  pigz -d {unpacked:.2f} s ({busy:.2f})"
+        )
+        detail += f"  ratio {mine / unpacked:.2f}; processor {size / cpu:.0f} MB/s, wall"
         row(what, detail, size / mine, 100, at_least=True, unit=" MB/s")
     package.unlink()
 
@@ -298,10 +312,19 @@ def hooks(home: Path, runs: int) -> None:
         shutil.copy(public, trusted)
         builder.config.write_text(f'PACKAGER_PRIVKEY="{key}"\n' + builder.config.read_text())
         folder = builder.aport(RECIPE.replace("PAYLOAD", str(payload)), {}, name="large")
-        mine, other = (value / 1000 for value in alternate(builder, ["abuild", "-d", "-f"], folder, max(3, runs)))
+        enabled = builder.config.read_text()
+        disabled = "".join(line for line in enabled.splitlines(True) if "# abuild-buildinfo" not in line)
+
+        def build(config: str) -> float:
+            builder.config.write_text(config)
+            start = time.perf_counter()
+            builder.run("abuild", "-d", "-f", cwd=folder)
+            return time.perf_counter() - start
+
+        (mine, busy), (other, idle) = both(max(3, runs), lambda: build(enabled), lambda: build(disabled))
     finally:
         trusted.unlink(missing_ok=True)
-    detail = f"with hooks {mine:.2f} s  without {other:.2f} s"
+    detail = f"with hooks {mine:.2f} s  without {other:.2f} s (processor {busy:.2f}, {idle:.2f}: {busy - idle:.2f})"
     what = f"abuild, {size / MEGABYTE:.0f} MB of programs"
     row(what, f"{detail}  extra", mine - other, 0.35 + 0.006 * size / MEGABYTE, unit=" s")
     row(what, f"{detail}  ratio", mine / other, 1.10)
