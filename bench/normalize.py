@@ -79,7 +79,9 @@ def both(runs: int, *sides: Callable[[], float]) -> list[tuple[float, float]]:
             taken = side()
             if turn:
                 times[number].append((taken, processor() - before))
-    return [(statistics.median(wall), statistics.median(busy)) for wall, busy in (zip(*each) for each in times)]
+    return [
+        (statistics.median(wall), statistics.median(busy)) for wall, busy in (zip(*each, strict=True) for each in times)
+    ]
 
 
 def processor() -> float:
@@ -114,7 +116,7 @@ def five_packages() -> list[Path]:
 def unpack(package: Path, folder: Path) -> None:
     """The files of a package, as apk would install them."""
     folder.mkdir()
-    with gzip.open(package) as stream, tarfile.open(fileobj=stream, ignore_zeros=True) as tar:  # type: ignore[arg-type]
+    with gzip.open(package) as stream, tarfile.open(fileobj=stream, ignore_zeros=True) as tar:
         for member in tar:
             if not member.name.startswith(".") and (member.isfile() or member.islnk() or member.isdir()):
                 tar.extract(member, folder)
@@ -191,7 +193,8 @@ def programs(size: int) -> Iterator[File]:
     left = size
     for turn in itertools.count():
         for path in files(PROGRAMS):
-            data = path.read_bytes()[: min(left, LARGEST)]
+            with path.open("rb") as file:
+                data = file.read(min(left, LARGEST))
             if data:
                 yield f"{turn}{path}", data
                 left -= len(data)
@@ -203,7 +206,7 @@ def entry(name: str, content: bytes) -> bytes:
     """A file as abuild packs it."""
     sha1 = hashlib.sha1(content, usedforsecurity=False).hexdigest()
     records = pax({"ctime": "0", "atime": "0", "APK-TOOLS.checksum.SHA1": sha1})
-    return records + header(name, size=len(content)) + padded(content)
+    return bytes(records + header(name, size=len(content)) + padded(content))
 
 
 def pack(contents: Iterable[File], target: Path) -> int:

@@ -71,7 +71,7 @@ def finalize(path: Path, *, repodest: Path | None = None, keep: bool = False, un
     _dispose(path, keep or normalizer.failed or capture.local.get("BUILDINFO_KEEP") == "1")
     notes = normalizer.notes
     if normalizer.failed:
-        notes.append(f"the capture is kept: when that is mended, run abuild-buildinfo finalize --reindex {path}")
+        notes[-1] += f" (the capture is kept: when that is mended, run abuild-buildinfo finalize --reindex {path})"
     notes += [f"{taint.name}: {taint.reason}" for taint in record.taints if taint.name == "missing-file"]
     if capture.hooks != __version__:
         notes.append(

@@ -28,6 +28,17 @@ IN_MEMORY: Final = 4 << 20
 """Bytes of waiting content that are held in memory before they go to a temporary file."""
 
 
+class _Compiled(NamedTuple):
+    """A compiled Python file that waits for its source: where it stands in the package, and where it waits. No more of
+    its member is held, for there may be tens of thousands."""
+
+    name: str
+    offset: int
+    time: int | float
+    at: int
+    size: int
+
+
 class New(NamedTuple):
     """New content of a file: its place among the waiting ones, its size and the old one's, and its SHA-1."""
 
@@ -75,7 +86,7 @@ class Inspection(Observer):
         self._watcher: Matcher | None = None
         self._matchers: list[Matcher | None] = []
         self._times: dict[bytes, int | float] = {}
-        self._compiled: list[tuple[Member, int, int]] = []
+        self._compiled: list[_Compiled] = []
         self._later = _spool()
         self.rules: HeaderRules
 
@@ -112,10 +123,10 @@ class Inspection(Observer):
 
     def finish(self) -> None:
         """Looks at what had to wait for the end of the package; to be called once after reading it."""
-        for member, at, size in self._compiled:
-            self._later.seek(at)
-            time = self._times.get(sort_key(source_of(member.name)), self.rules.time(member))
-            self._normalize(member, self._later.read(size), partial(int, time))
+        for file in self._compiled:
+            self._later.seek(file.at)
+            time = self._times.get(sort_key(source_of(file.name)), file.time)
+            self._normalize(file.name, file.offset, self._later.read(file.size), partial(int, time))
         self._later.close()
         self.framed = [matcher is None or matcher.result() for matcher in self._matchers]
         if self._rewritten:
@@ -150,19 +161,20 @@ class Inspection(Observer):
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         if kind.name == "pyc":  # its source may stand behind it
-            self._compiled.append((member, _append(self._later, data), len(data)))
+            at = _append(self._later, data)
+            self._compiled.append(_Compiled(member.name, member.offset, self.rules.time(member), at, len(data)))
         else:
-            self._normalize(member, data, None)
+            self._normalize(member.name, member.offset, data, None)
 
-    def _normalize(self, member: Member, data: bytes, source_time: Callable[[], int | None] | None) -> None:
-        job = Job(self.policy, member.name, self.report, Budget.of(len(data)), source_time=source_time)
+    def _normalize(self, name: str, offset: int, data: bytes, source_time: Callable[[], int | None] | None) -> None:
+        job = Job(self.policy, name, self.report, Budget.of(len(data)), source_time=source_time)
         result = normalize_content(data, job)
         if result is data:
             return
         self._give_up_comparing()
         at = _append(self.waiting, result)
         sha1 = hashlib.sha1(result, usedforsecurity=False).hexdigest()
-        self.new[member.offset] = New(at, len(result), len(data), sha1)
+        self.new[offset] = New(at, len(result), len(data), sha1)
 
     def _give_up_comparing(self) -> None:
         """The data segment will be written anew whatever its framing is, and in canonical framing."""
