@@ -107,18 +107,16 @@ def _document(done: FileResult) -> dict[str, Any]:
 
 def _all(files: Iterator[tuple[Path, bool]], request: Request, jobs: int) -> Iterator[FileResult]:
     """Every file, by several processes if there is enough to do; the results in the order of the files."""
-    from itertools import islice
+    from itertools import chain, islice
 
     from buildinfo.normalize.paths import normalize_file
 
     first = list(islice(files, 64))
-    for path, loose in first if len(first) < 64 or jobs == 1 else ():
-        yield normalize_file(path, request, loose=loose)
-    if jobs == 1:
-        for path, loose in files:
-            yield normalize_file(path, request, loose=loose)
-    elif len(first) == 64:
+    if jobs > 1 and len(first) == 64:
         yield from _parallel([*first, *files], request, jobs)
+        return
+    for path, loose in chain(first, files):
+        yield normalize_file(path, request, loose=loose)
 
 
 def _parallel(files: list[tuple[Path, bool]], request: Request, jobs: int) -> Iterator[FileResult]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from buildinfo.errors import FormatError, IntegrityError
 from buildinfo.normalize.encoders import Encoder, find_bzip2, find_deflate, find_xz, find_zstd
@@ -276,6 +276,39 @@ def _normalize_stream(
     return data if encoder is None else encoder(new) + rest
 
 
+class _Decompressor(Protocol):
+    """What Python's own decompressors of xz and bzip2 are."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+def _unpacked(
+    data: bytes, decompressor: _Decompressor, what: str, broken: tuple[type[Exception], ...]
+) -> Iterator[bytes]:
+    """The content of the stream that `data` begins with, in bounded chunks.
+
+    Args:
+        what: the kind of stream with its article, for error messages.
+        broken: what the decompressor raises where it is not well-formed.
+    """
+    piece = data
+    try:
+        while not decompressor.eof:
+            chunk = decompressor.decompress(piece, CHUNK)
+            if not chunk and not decompressor.eof and decompressor.needs_input:
+                raise FormatError(f"the file ends inside {what} stream")
+            piece = b""
+            yield chunk
+    except broken as error:
+        raise FormatError(f"broken {what.partition(' ')[2]} data ({error})") from None
+
+
 class Xz:
     """Normalizes what an xz stream holds."""
 
@@ -286,20 +319,9 @@ class Xz:
 
         decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, MAX_MEMORY)
 
-        def unpacked() -> Iterator[bytes]:
-            piece = data
-            try:
-                while not decompressor.eof:
-                    chunk = decompressor.decompress(piece, CHUNK)
-                    if not chunk and not decompressor.eof and decompressor.needs_input:
-                        raise FormatError("the file ends inside an xz stream")
-                    piece = b""
-                    yield chunk
-            except lzma.LZMAError as error:
-                raise FormatError(f"broken xz data ({error})") from None
-
+        unpacked = _unpacked(data, decompressor, "an xz", (lzma.LZMAError,))
         return _normalize_stream(
-            data, self.name, job, unpacked(), end=lambda: len(data) - len(decompressor.unused_data), find=find_xz
+            data, self.name, job, unpacked, end=lambda: len(data) - len(decompressor.unused_data), find=find_xz
         )
 
 
@@ -313,20 +335,9 @@ class Bzip2:
 
         decompressor = bz2.BZ2Decompressor()
 
-        def unpacked() -> Iterator[bytes]:
-            piece = data
-            try:
-                while not decompressor.eof:
-                    chunk = decompressor.decompress(piece, CHUNK)
-                    if not chunk and not decompressor.eof and decompressor.needs_input:
-                        raise FormatError("the file ends inside a bzip2 stream")
-                    piece = b""
-                    yield chunk
-            except (OSError, ValueError) as error:
-                raise FormatError(f"broken bzip2 data ({error})") from None
-
+        unpacked = _unpacked(data, decompressor, "a bzip2", (OSError, ValueError))
         return _normalize_stream(
-            data, self.name, job, unpacked(), end=lambda: len(data) - len(decompressor.unused_data), find=find_bzip2
+            data, self.name, job, unpacked, end=lambda: len(data) - len(decompressor.unused_data), find=find_bzip2
         )
 
 

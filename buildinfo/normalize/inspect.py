@@ -53,7 +53,7 @@ class Inspection(Observer):
     """Sees a package pass by.
 
     Args:
-        policy: gives the policy, once the description of the package is known.
+        policy_of: gives the policy, once the description of the package is known.
         users, groups, one_time: see `HeaderRules`.
         compare: compare the framing with the canonical one.
         trusted: the framing of the data segment is canonical, by provenance.
@@ -83,7 +83,6 @@ class Inspection(Observer):
         self.framed: list[bool] = []
         self.headers_change = False
         self._rewritten = False
-        self._watcher: Matcher | None = None
         self._matchers: list[Matcher | None] = []
         self._times: dict[bytes, int | float] = {}
         self._compiled: list[_Compiled] = []

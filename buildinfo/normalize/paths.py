@@ -127,7 +127,7 @@ def _normalize(path: Path, request: Request, output: Path | None, loose: bool) -
         else:
             what = "package" if path.suffix == ".apk" and not head.startswith(b"PK") else None
         if what == "package":
-            return _package(_real(path), request, _real(output) if output else None, str(path))
+            return _package(_real(path), request, _real(output) if output else None, path)
         report = Report()
         reason: str | None = None
         data = result = b""
@@ -154,31 +154,31 @@ def _normalize(path: Path, request: Request, output: Path | None, loose: bool) -
         if (changed or output is not None) and not request.check:
             write = partial(_put, result) if changed else partial(_copy, file)
             _write(path, _real(output or path), write)
-    outcome: Result = "unchanged"
-    if changed:
-        outcome = "would-change" if request.check else "changed"
-    elif reason is not None:
-        outcome = "left-alone"
-    return FileResult(str(path), outcome, reason, tuple(report.changes), tuple(report.skipped))
+    return _result(path, changed, request, reason, report)
 
 
-def _package(path: Path, request: Request, output: Path | None, named: str) -> FileResult:
+def _package(path: Path, request: Request, output: Path | None, named: Path) -> FileResult:
     from buildinfo.normalize.package import Settings, normalize_package
 
-    words = request.policy(0) if request.epoch is None and request.fallback is None else request.policy()
     settings = Settings(
         policy=lambda info: request.policy(info.builddate),
-        framing="framing" in words.forms,
+        framing="framing" in select(request.handlers, 0).forms,
         threads=request.threads,
     )
     done = normalize_package(path, settings, output=output, check=request.check)
     reason = None
     if done.signature == "removed":
         reason = f"its signature {'would become' if request.check else 'became'} invalid and is left off"
+    return _result(named, done.changed, request, reason, done.report)
+
+
+def _result(path: Path, changed: bool, request: Request, reason: str | None, report: Report) -> FileResult:
     outcome: Result = "unchanged"
-    if done.changed:
+    if changed:
         outcome = "would-change" if request.check else "changed"
-    return FileResult(named, outcome, reason, tuple(done.report.changes), tuple(done.report.skipped))
+    elif reason is not None:
+        outcome = "left-alone"
+    return FileResult(str(path), outcome, reason, tuple(report.changes), tuple(report.skipped))
 
 
 def _apk_kind(start: bytes, path: Path) -> Literal["package", "index"] | None:

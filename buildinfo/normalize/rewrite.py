@@ -53,11 +53,15 @@ class Rewrite:
         self._sort = self._is_to_be_sorted()
         *self._signatures, self._control = read_head(path)
         trailer = self._trailer(package.data.tar_size - package.data.trailer_size)
-        self._data_differs = bool(
-            inspection.new or inspection.headers_change or self._sort or trailer != package.data.trailer_size
-        )
+        self._ends_otherwise = trailer != package.data.trailer_size
         self._control_rules = HeaderRules(inspection.policy, one_time=inspection.one_time)
-        self._writes_data = self._data_differs or not inspection.framed[-1]
+        self._writes_data = bool(
+            inspection.new
+            or inspection.headers_change
+            or self._sort
+            or self._ends_otherwise
+            or not inspection.framed[-1]
+        )
         self._writes_control = (
             self._writes_data
             or not inspection.framed[-2]
@@ -150,7 +154,7 @@ class Rewrite:
         steps = set(self._seen.rules.done)
         if self._sort:
             steps.add("order")
-        if end != self._package.data.trailer_size and _pads_otherwise(self._package, self._trailer):
+        if self._ends_otherwise and end != self._package.data.trailer_size:
             steps.add("end")
         for step in sorted(steps):
             self._note(step, self._package.data.tar_sha256, tar_digest.hexdigest())
@@ -271,9 +275,3 @@ def _stated(body: bytes, key: bytes, value: str) -> bytes:
         return body
     start, end = lines[-1].span(1)
     return body[:start] + value.encode() + body[end:]
-
-
-def _pads_otherwise(package: Package, trailer: Callable[[int], int]) -> bool:
-    """Whether the old tar, too, would have to end otherwise."""
-    data = package.data
-    return trailer(data.tar_size - data.trailer_size) != data.trailer_size
