@@ -59,4 +59,14 @@ def check_settles(data: bytes, *, epoch: int = EPOCH, timestamps: Timestamps, ha
     assert not report.changes
 
 
+def check_cut(data: st.DataObject, hostile: bytearray) -> None:
+    """Whole, or cut anywhere: the bytes are refused, or a second pass changes nothing."""
+    cut = data.draw(st.integers(0, len(hostile))) if data.draw(st.booleans()) else len(hostile)
+    try:
+        out, _ = normalize(bytes(hostile[:cut]))
+        assert normalize(out)[0] == out
+    except FormatError:
+        pass
+
+
 POLICIES = {"timestamps": st.sampled_from(("clamp", "set")), "handlers": st.sampled_from(("leaks", "all"))}
