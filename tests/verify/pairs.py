@@ -1,0 +1,21 @@
+"""One-factor pairs: two real packages that differ because of one known thing. Who names causes has to pass.
+
+Each pair of `FACTORS` is made by the real program, run twice with one thing varied; its `name` is the cause that has to
+come first. Each pair of `NEAR` looks like its `name` and is not. In those of `MIXED` two things are varied. The pairs
+know nothing of what looks at them.
+"""
+
+from __future__ import annotations
+
+import pairs_contents
+import pairs_framing
+import pairs_pkginfo
+from pairs_making import Factor, Missing
+from pairs_packing import Pair
+
+__all__ = ["FACTORS", "NEAR", "Factor", "Missing", "Pair"]
+
+_ROOMS = (pairs_framing, pairs_pkginfo, pairs_contents)
+
+FACTORS: tuple[Factor, ...] = tuple(factor for room in _ROOMS for factor in room.FACTORS)
+NEAR: tuple[Factor, ...] = tuple(factor for room in _ROOMS for factor in room.NEAR)
