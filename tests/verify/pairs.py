@@ -8,14 +8,16 @@ know nothing of what looks at them.
 from __future__ import annotations
 
 import pairs_contents
+import pairs_elf
 import pairs_framing
 import pairs_pkginfo
+import pairs_python
 from pairs_making import Factor, Missing
 from pairs_packing import Pair
 
 __all__ = ["FACTORS", "NEAR", "Factor", "Missing", "Pair"]
 
-_ROOMS = (pairs_framing, pairs_pkginfo, pairs_contents)
+_ROOMS = (pairs_framing, pairs_pkginfo, pairs_contents, pairs_python, pairs_elf)
 
 FACTORS: tuple[Factor, ...] = tuple(factor for room in _ROOMS for factor in room.FACTORS)
 NEAR: tuple[Factor, ...] = tuple(factor for room in _ROOMS for factor in room.NEAR)
