@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
     from buildinfo.normalize.paths import FileResult, Request
 
 DESCRIPTION = """\
@@ -110,58 +108,15 @@ def _all(files: Iterator[tuple[Path, bool]], request: Request, jobs: int) -> Ite
     from itertools import chain, islice
 
     from buildinfo.normalize.paths import normalize_file
+    from buildinfo.parallel import shared_out
 
     first = list(islice(files, 64))
     if jobs > 1 and len(first) == 64:
-        yield from _parallel([*first, *files], request, jobs)
+        single = request._replace(threads=1)
+        yield from shared_out(lambda file: normalize_file(file[0], single, loose=file[1]), [*first, *files], jobs)
         return
     for path, loose in chain(first, files):
         yield normalize_file(path, request, loose=loose)
-
-
-def _parallel(files: list[tuple[Path, bool]], request: Request, jobs: int) -> Iterator[FileResult]:
-    """Every file, by processes that share nothing: one that is killed is noticed, and holds up no other.
-
-    The processes take turns with pieces of the list, and give the results back through a pipe each.
-    """
-    import multiprocessing
-
-    from buildinfo.errors import BuildinfoError
-
-    size = max(1, min(64, len(files) // (4 * jobs)))
-    pieces = [files[at : at + size] for at in range(0, len(files), size)]
-    context = multiprocessing.get_context("fork")
-    workers = []
-    try:
-        for number in range(jobs):
-            ours, theirs = context.Pipe(duplex=False)
-            worker = context.Process(target=_work, args=(pieces[number::jobs], request._replace(threads=1), theirs))
-            worker.start()
-            theirs.close()
-            workers.append((worker, ours))
-        for number in range(len(pieces)):
-            yield from workers[number % jobs][1].recv()
-    except (EOFError, ConnectionError):
-        raise BuildinfoError("a process was killed; is memory short?", mend="use fewer, with -j") from None
-    finally:
-        for worker, ours in workers:
-            ours.close()
-            worker.terminate()  # it ends as the program does: nothing half-written is left
-        for worker, _ in workers:
-            worker.join()
-
-
-def _work(pieces: list[list[tuple[Path, bool]]], request: Request, results: Connection) -> None:
-    """What each process does. An interrupt is the parent's to see to."""
-    import contextlib
-    import signal
-
-    from buildinfo.normalize.paths import normalize_file
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(BrokenPipeError):  # the parent has ended
-        for piece in pieces:
-            results.send([normalize_file(path, request, loose=loose) for path, loose in piece])
 
 
 @contextmanager
