@@ -7,7 +7,9 @@ know nothing of what looks at them.
 
 from __future__ import annotations
 
+import pairs_archives
 import pairs_contents
+import pairs_documents
 import pairs_elf
 import pairs_framing
 import pairs_pkginfo
@@ -17,7 +19,7 @@ from pairs_packing import Pair
 
 __all__ = ["FACTORS", "NEAR", "Factor", "Missing", "Pair"]
 
-_ROOMS = (pairs_framing, pairs_pkginfo, pairs_contents, pairs_python, pairs_elf)
+_ROOMS = (pairs_framing, pairs_pkginfo, pairs_contents, pairs_python, pairs_elf, pairs_archives, pairs_documents)
 
 FACTORS: tuple[Factor, ...] = tuple(factor for room in _ROOMS for factor in room.FACTORS)
 NEAR: tuple[Factor, ...] = tuple(factor for room in _ROOMS for factor in room.NEAR)
