@@ -14,12 +14,22 @@ import pairs_elf
 import pairs_framing
 import pairs_pkginfo
 import pairs_python
+import pairs_text
 from pairs_making import Factor, Missing
 from pairs_packing import Pair
 
 __all__ = ["FACTORS", "NEAR", "Factor", "Missing", "Pair"]
 
-_ROOMS = (pairs_framing, pairs_pkginfo, pairs_contents, pairs_python, pairs_elf, pairs_archives, pairs_documents)
+_ROOMS = (
+    pairs_framing,
+    pairs_pkginfo,
+    pairs_contents,
+    pairs_python,
+    pairs_elf,
+    pairs_archives,
+    pairs_documents,
+    pairs_text,
+)
 
 FACTORS: tuple[Factor, ...] = tuple(factor for room in _ROOMS for factor in room.FACTORS)
 NEAR: tuple[Factor, ...] = tuple(factor for room in _ROOMS for factor in room.NEAR)
