@@ -1,7 +1,7 @@
 """The one exception tree. Every message says what, where, and what to do.
 
 The command line turns each of these into one line on stderr and exit status 2
-("could not tell"); a traceback is a bug.
+("could not tell"), a SignatureError into status 1; a traceback is a bug.
 """
 
 from __future__ import annotations
@@ -78,3 +78,7 @@ class CaptureError(BuildinfoError):
 
 class RecordError(BuildinfoError):
     """A buildinfo that does not fit its schema or its own digests."""
+
+
+class SignatureError(BuildinfoError):
+    """A signature that is missing, does not hold, or belongs to something else: the answer is no (status 1)."""

@@ -11,6 +11,7 @@ from buildinfo.errors import UsageError
 SCHEMAS = {
     "buildinfo": "the record of a build, X.buildinfo.toml, as parsed",
     "normalize": "what normalize --json prints",
+    "signature": "what signature VERB --json prints",
 }
 
 
@@ -24,9 +25,9 @@ def render(name: str) -> str:
         raise UsageError(f"no schema is named {name}", mend=f"there are: {', '.join(SCHEMAS)}")
     from pydantic import TypeAdapter
 
-    from buildinfo.model import BuildInfo, NormalizeReport
+    from buildinfo.model import BuildInfo, NormalizeReport, SignatureReport
 
-    models: dict[str, Any] = {"buildinfo": BuildInfo, "normalize": NormalizeReport}
+    models: dict[str, Any] = {"buildinfo": BuildInfo, "normalize": NormalizeReport, "signature": SignatureReport}
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:abuild-buildinfo:{name}:1",

@@ -25,7 +25,8 @@ from buildinfo.apk.pigz import compress
 from buildinfo.apk.pkginfo import PkgInfo
 from buildinfo.apk.v2 import read_package
 from buildinfo.normalize.job import Policy
-from buildinfo.normalize.package import INDEX, Settings, normalize_package
+from buildinfo.normalize.package import Settings, normalize_package
+from buildinfo.normalize.place import INDEX
 from buildinfo.normalize.registry import select
 
 sys.path.insert(0, str(ROOT / "tests" / "apk"))

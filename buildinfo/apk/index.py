@@ -2,17 +2,21 @@
 
 Source: apk-tools 2.14 `database.c`: a signed tar.gz that holds `APKINDEX` (records of `X:value` lines,
 each ended by an empty line) and mostly `DESCRIPTION`. abuild puts the signature into a gzip member of
-its own before the rest; hand-made indices have it last, in the same member.
+its own before the rest; hand-made indices have it last, in the same member. A signature covers all
+compressed bytes behind the members that hold signatures and nothing else (2.14 `package.c`,
+`apk_sign_ctx_mpart_cb`); apk does not see one that stands elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from buildinfo.apk.framing import GzipReader
+from buildinfo.apk.segments import MAX_SIGNATURES
 from buildinfo.apk.signature import Signature, is_signature, read_signature
 from buildinfo.apk.tar import TarReader
 from buildinfo.errors import FormatError, UnreadableError
@@ -32,12 +36,18 @@ class Index:
     """An index: `records` hold field letter -> value in the order of the file.
 
     `C` of a record is the identity of a package and `S` the size of its file in bytes. `description` is
-    None where the file has none.
+    None where the file has none. `signatures` are all that it holds; those among them that apk does not
+    see are `unseen`. What the others cover begins at byte `covered_from` of the file and goes to its end;
+    `digests` are those of these bytes, by the names of hashlib. `raw` is the file APKINDEX, byte for byte.
     """
 
     description: str | None
     records: tuple[dict[str, str], ...]
     signatures: tuple[Signature, ...]
+    unseen: tuple[Signature, ...] = ()
+    covered_from: int = 0
+    digests: Mapping[str, bytes] = field(default_factory=dict)
+    raw: bytes = b""
 
 
 def read_index(path: Path) -> Index:
@@ -51,11 +61,17 @@ def read_index(path: Path) -> Index:
     description: bytes | None = None
     index: bytes | None = None
     signatures: list[Signature] = []
-    for tar in _tars(path):
+    seen = 0
+    stream = _Members(path)
+    for tar in stream.tars():
+        before = len(signatures)
+        others = 0
         for member, content in tar:
             if is_signature(member):
                 signatures.append(read_signature(member, content, where=path))
-            elif member.name == "DESCRIPTION" and description is None:
+                continue
+            others += 1
+            if member.name == "DESCRIPTION" and description is None:
                 if member.size > MAX_DESCRIPTION:
                     raise FormatError("an oversized DESCRIPTION", where=path, offset=member.offset)
                 description = b"".join(content)
@@ -63,34 +79,75 @@ def read_index(path: Path) -> Index:
                 index = b"".join(content)
             elif member.name in ("APKINDEX", "DESCRIPTION"):
                 raise FormatError(f"{member.name} twice, or no file", where=path, offset=member.offset)
+        if not stream.covered:
+            stream.covered = bool(others) or len(signatures) == before
+            seen = before if stream.covered else len(signatures)
+        if len(signatures) > MAX_SIGNATURES:
+            raise FormatError(f"more than {MAX_SIGNATURES} signatures", where=path)
     if index is None:
         raise FormatError("not an index: no APKINDEX in it", where=path)
-    text = None if description is None else description.decode("utf-8", "surrogateescape")
-    return Index(text, tuple(_records(index, path)), tuple(signatures))
+    return Index(
+        description=None if description is None else description.decode("utf-8", "surrogateescape"),
+        records=tuple(_records(index, path)),
+        signatures=tuple(signatures),
+        unseen=tuple(signatures[seen:]),
+        covered_from=stream.start,
+        digests={digest.name: digest.digest() for digest in stream.digests},
+        raw=index,
+    )
 
 
-def _tars(path: Path) -> Iterator[TarReader]:
-    """The tar in each gzip member."""
-    try:
-        file = path.open("rb", buffering=0)
-    except OSError as error:
-        raise UnreadableError(f"cannot be opened: {error.strerror}", where=path) from error
-    with file:
-        reader = GzipReader(file, where=path)
-        if reader.magic(3) == b"ADB":
-            raise FormatError("v3 index not supported yet", where=path)
-        count = 0
-        while reader.next_member() is not None:
-            count += 1
-            if count > MAX_MEMBERS:
-                raise FormatError(f"more than {MAX_MEMBERS} gzip members", where=path)
-            chunks = _bounded(reader)
-            tar = TarReader(chunks, where=path)
-            yield tar
-            for _ in tar:
-                pass
-            for _ in chunks:
-                pass
+def newest(records: Iterable[Mapping[str, str]]) -> int | None:
+    """The newest build time (`t:`) of the records, seconds since 1970-01-01 UTC; None if none states one."""
+    times = (record.get("t", "") for record in records)
+    return max((int(time) for time in times if time.isascii() and time.isdecimal() and len(time) <= 12), default=None)
+
+
+class _Members:
+    """The gzip members of an index.
+
+    Attributes:
+        covered: whether the current member belongs to what signatures cover; to be set while it is current, and never
+            taken back.
+        start: where in the file the first such member begins.
+        digests: of all bytes from there on.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.covered = False
+        self.start = 0
+        self.digests = [hashlib.new(name, usedforsecurity=False) for name in ("sha1", "sha256", "sha512")]
+        self._path = path
+
+    def tars(self) -> Iterator[TarReader]:
+        """The tar in each member, each to be read to its end."""
+        path = self._path
+        try:
+            file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise UnreadableError(f"cannot be opened: {error.strerror}", where=path) from error
+        with file:
+            reader = GzipReader(file, where=path)
+            if reader.magic(3) == b"ADB":
+                raise FormatError("v3 index not supported yet", where=path)
+            count = 0
+            while True:
+                if not self.covered:
+                    self.start = reader.offset
+                    self.digests = [hashlib.new(digest.name, usedforsecurity=False) for digest in self.digests]
+                    reader.digests = self.digests
+                if reader.next_member() is None:
+                    return
+                count += 1
+                if count > MAX_MEMBERS:
+                    raise FormatError(f"more than {MAX_MEMBERS} gzip members", where=path)
+                chunks = _bounded(reader)
+                tar = TarReader(chunks, where=path)
+                yield tar
+                for _ in tar:
+                    pass
+                for _ in chunks:
+                    pass
 
 
 def _bounded(reader: GzipReader) -> Iterator[bytes]:

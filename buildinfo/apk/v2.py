@@ -121,7 +121,7 @@ def read_package(
         IntegrityError: a CRC, the datahash or a file's SHA-1 does not hold.
         UnreadableError: the file cannot be opened or read.
     """
-    control: _Control | None = None
+    control: Control | None = None
     data: _Data | None = None
     signature_segments: list[Segment] = []
     signatures: list[Signature] = []
@@ -132,7 +132,7 @@ def read_package(
                 signatures.extend(read_signature(*entry, where=path) for entry in part.tar)
                 signature_segments.append(part.close())
             elif part.kind == "control":
-                control = _read_control(part, path)
+                control = read_control(part, path)
                 if observer:
                     observer.control(control.pkginfo)
             else:
@@ -164,7 +164,9 @@ def identity_of(sha1: str) -> str:
     return "Q1" + base64.b64encode(bytes.fromhex(sha1)).decode("ascii")
 
 
-class _Control(NamedTuple):
+class Control(NamedTuple):
+    """What the control segment holds: `files` are all but `.PKGINFO`, `members` the entries of its tar."""
+
     segment: Segment
     pkginfo: PkgInfo
     files: list[ControlFile]
@@ -178,7 +180,17 @@ class _Data(NamedTuple):
     members: list[Member]
 
 
-def _read_control(part: OpenSegment, path: Path) -> _Control:
+def read_control(part: OpenSegment, path: Path) -> Control:
+    """Reads the control segment.
+
+    Args:
+        part: the open segment.
+        path: the file, for error messages.
+
+    Raises:
+        FormatError: it is malformed, oversized, or has no right `.PKGINFO`.
+        IntegrityError: its CRC does not hold.
+    """
     pkginfo: PkgInfo | None = None
     files: list[ControlFile] = []
     members: list[Member] = []
@@ -203,7 +215,7 @@ def _read_control(part: OpenSegment, path: Path) -> _Control:
             raise _error(f"{member.name} is no regular file", part.tar, member)
     if pkginfo is None:
         raise FormatError("not a package: no .PKGINFO", where=path, segment="control")
-    return _Control(part.close(), pkginfo, files, members)
+    return Control(part.close(), pkginfo, files, members)
 
 
 def _slimmer(records: bool, raw_headers: bool) -> Callable[[Member], Member]:

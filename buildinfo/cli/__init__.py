@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 from buildinfo import __version__
-from buildinfo.errors import BuildinfoError
+from buildinfo.errors import BuildinfoError, SignatureError
 
 PROGRAM = "abuild-buildinfo"
 
@@ -31,6 +31,7 @@ COMMANDS = {
     "normalize": "make packages, archives and trees deterministic",
     "show": "show a buildinfo, package, index, installed database or capture",
     "validate": "check a buildinfo against its schema and its own digests",
+    "signature": "list, take off, put back, add and verify signatures of packages and indices",
     "schema": "print a JSON Schema, or list them",
 }
 
@@ -110,8 +111,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error("no command is given")
         return int(import_module(f"buildinfo.cli.{args.command}").run(args))
     except BuildinfoError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return 2
+        from buildinfo.cli.streams import plain
+
+        print(f"{PROGRAM}: {plain(str(error))}", file=sys.stderr)
+        return 1 if isinstance(error, SignatureError) else 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2

@@ -6,12 +6,11 @@ The old file stays where it is until the new one was written beside it, read bac
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Final, Literal
+from typing import IO, Literal
 
 from buildinfo.apk.pkginfo import PkgInfo
 from buildinfo.apk.signature import Signature
@@ -19,10 +18,8 @@ from buildinfo.apk.v2 import Package, read_package
 from buildinfo.errors import BuildinfoError, UnreadableError
 from buildinfo.normalize.inspect import Inspection
 from buildinfo.normalize.job import Policy, Report
-from buildinfo.normalize.place import beside
+from buildinfo.normalize.place import beside, later_than_index
 from buildinfo.normalize.rewrite import Rewrite
-
-INDEX: Final = "APKINDEX.tar.gz"
 
 SignatureFate = Literal["none", "kept", "removed", "made anew"]
 
@@ -129,15 +126,7 @@ def _replace(
             raise UnreadableError(f"what was to replace it does not verify: {error}", where=path) from error
         if settings.commit:
             settings.commit(package, report)
-        now = _later_than_index(target.parent)
+        now = later_than_index(target.parent)
         os.utime(new, (now, now))
         new.replace(target)
     return package
-
-
-def _later_than_index(folder: Path) -> float:
-    """Now, or a second after the index: apk keeps what an index says of a package that is older than it."""
-    try:
-        return max(time.time(), int((folder / INDEX).stat().st_mtime) + 1)
-    except FileNotFoundError:
-        return time.time()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from buildinfo.errors import UnreadableError
+
+INDEX: Final = "APKINDEX.tar.gz"
 
 
 @contextmanager
@@ -40,6 +43,14 @@ def beside(source: Path, target: Path, write: Callable[[IO[bytes]], None], *, ke
         raise UnreadableError(f"cannot be written: {error.strerror}", where=target) from error
     finally:
         new.unlink(missing_ok=True)
+
+
+def later_than_index(folder: Path) -> float:
+    """Now, or a second after the index: apk keeps what an index says of a package that is older than it."""
+    try:
+        return max(time.time(), int((folder / INDEX).stat().st_mtime) + 1)
+    except FileNotFoundError:
+        return time.time()
 
 
 def write_over(target: Path, new: Path) -> None:
