@@ -12,13 +12,15 @@ import pairs_contents
 import pairs_documents
 import pairs_elf
 import pairs_framing
+import pairs_languages
 import pairs_pkginfo
 import pairs_python
 import pairs_text
 from pairs_making import Factor, Missing
+from pairs_mixed import MIXED, MIXED_FACTORS
 from pairs_packing import Pair
 
-__all__ = ["FACTORS", "NEAR", "Factor", "Missing", "Pair"]
+__all__ = ["FACTORS", "MIXED", "MIXED_FACTORS", "NEAR", "Factor", "Missing", "Pair"]
 
 _ROOMS = (
     pairs_framing,
@@ -29,6 +31,7 @@ _ROOMS = (
     pairs_archives,
     pairs_documents,
     pairs_text,
+    pairs_languages,
 )
 
 FACTORS: tuple[Factor, ...] = tuple(factor for room in _ROOMS for factor in room.FACTORS)

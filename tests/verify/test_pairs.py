@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from pairs import FACTORS, NEAR, Factor, Missing, Pair
+from pairs import FACTORS, MIXED_FACTORS, NEAR, Factor, Missing, Pair
 from pairs_making import files
 
 from buildinfo.apk.v2 import read_package
@@ -38,7 +38,10 @@ def test_builds_without_variation_are_identical(tmp_path: Path) -> None:
     assert first == second
 
 
-@pytest.mark.parametrize("factor", FACTORS + NEAR, ids=label)
+BOTH = tuple(factor for _, factor in MIXED_FACTORS)
+
+
+@pytest.mark.parametrize("factor", FACTORS + NEAR + BOTH, ids=label)
 def test_a_pair_is_two_packages_that_differ_in_the_same_way_each_time(factor: Factor, tmp_path: Path) -> None:
     pair = made(factor, tmp_path / "pair")
     assert [read_package(path).pkginfo.pkgname for path in pair] == ["hello", "hello"]
