@@ -13,6 +13,7 @@ import pairs_documents
 import pairs_elf
 import pairs_framing
 import pairs_languages
+import pairs_nested
 import pairs_pkginfo
 import pairs_python
 import pairs_text
@@ -32,6 +33,7 @@ _ROOMS = (
     pairs_documents,
     pairs_text,
     pairs_languages,
+    pairs_nested,
 )
 
 FACTORS: tuple[Factor, ...] = tuple(factor for room in _ROOMS for factor in room.FACTORS)

@@ -49,6 +49,10 @@ def versioned(version: str) -> Packing:
 
 
 FOUND = PLAIN.detected
+DU_EXT4 = 19 * 4096
+"""Seven files, one of them of two blocks, and eleven folders."""
+DU_TMPFS = 8 * 4096
+"""A tmpfs counts no blocks for folders."""
 #: What `sort` makes of the same names in en_US.UTF-8: capitals do not come first.
 _BY_LOCALE = sorted(FOUND[4:], key=lambda line: line[1].lower())
 
@@ -75,8 +79,8 @@ FACTORS: tuple[Factor, ...] = (
         dated("Sun Feb 11 06:08:10 UTC 2024"),
         dated("Sat Feb  3 04:05:06 UTC 2024"),
     ),
-    packed("size-by-du", "what du counted, or the sum of the files", sized(81920)),
-    packed("size-by-du", "what du counted on two file systems", sized(73728), sized(81920)),
+    packed("size-by-du", "what du counted, or the sum of the files", sized(DU_EXT4)),
+    packed("size-by-du", "what du counted on ext4 and on tmpfs", sized(DU_TMPFS), sized(DU_EXT4)),
     packed("locale-order", "libraries sorted in C or in en_US", gave(*FOUND[:4], *_BY_LOCALE)),
     packed("locale-order", "what is provided, sorted or not", gave(FOUND[2], FOUND[1], FOUND[0], *FOUND[3:])),
     packed("dependency-drift", "a newer zlib.pc", PLAIN.swapping("pc:zlib>=1.3", "pc:zlib>=1.3.1")),
@@ -141,6 +145,7 @@ NEAR: tuple[Factor, ...] = (
         "one line replaced, and so at another place",
         gave(*FOUND[:5], *FOUND[6:8], ("depend", "so:libxcb.so.1"), *FOUND[8:]),
     ),
+    packed("size-by-du", "another sum, which no du counts", sized(7608)),
     packed("dependency-drift", "the package's own version, and what follows it", versioned("1.2-r4")),
     packed("dependency-drift", "another plain dependency", PLAIN.swapping("hello-data", "hello-words")),
     packed(
