@@ -72,6 +72,17 @@ class Pyc:
         return _with_time(result, header, job.source_time())
 
 
+def canonical_code(data: bytes) -> tuple[int, bytes]:
+    """Bytes of the header of a module, and its code in canonical form.
+
+    Raises:
+        FormatError: malformed code.
+        LeftAlone: of a Python that this program does not know, or with constants that have no canonical form.
+    """
+    header, dialect = _version(int.from_bytes(data[:2], "little"))
+    return header, canonical(data, header, dialect)[header:]
+
+
 def _version(magic: int) -> tuple[int, Dialect]:
     for magics, header, dialect in VERSIONS:
         if magic in magics:

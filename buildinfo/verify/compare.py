@@ -1,0 +1,184 @@
+"""Two packages, entry by entry: every difference, and the strongest verdict that each allows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from buildinfo.apk.framing import GzipHeader
+from buildinfo.apk.segments import Segment
+from buildinfo.apk.v2 import SCRIPTS
+from buildinfo.verify.contents import Contents
+from buildinfo.verify.entries import Same, control_entries, data_entries, is_spelled_otherwise
+from buildinfo.verify.found import DIFFERENT, NORMALIZED, PAYLOAD, Found, differing, shown
+from buildinfo.verify.report import Difference, readable
+from buildinfo.verify.signatures import signature_differences
+from buildinfo.verify.verdict import Verdict
+
+RELATIONS: Final = frozenset(
+    ("depend", "provides", "replaces", "install_if", "provider_priority", "replaces_priority", "pkgname", "pkgver")
+)
+"""Keys of .PKGINFO that decide what apk installs together; a package provides its own name and version."""
+EXECUTED: Final = frozenset(("triggers",))
+"""Keys of .PKGINFO that decide what apk runs."""
+
+
+def compare(original: Contents, rebuilt: Contents, same_normalized: Same) -> list[Found]:
+    """Every difference of two packages, those of the signatures first, those of files last."""
+    sides = ((side.package.signatures, side.package.signature_segments) for side in (original, rebuilt))
+    found = signature_differences(*sides)
+    result = [Found(difference, "identical-unsigned") for difference in found]
+    result += _framing("control", original.package.control, rebuilt.package.control)
+    result += _framing("data", original.package.data, rebuilt.package.data)
+    result += _pkginfo(original, rebuilt)
+    result += _scripts(original, rebuilt)
+    result += control_entries(original, rebuilt)
+    result += _order(original, rebuilt)
+    result += _end(original, rebuilt)
+    result += _dialects(original, rebuilt)
+    result += data_entries(original, rebuilt, same_normalized)
+    return result
+
+
+def relations_changed(found: list[Found]) -> bool:
+    """Whether a relation has other values, and not only in another order."""
+    return any(
+        entry.difference.layer == "control" and entry.difference.field in RELATIONS and entry.before != entry.after
+        for entry in found
+    )
+
+
+# Framing: the gzip members.
+
+
+def _framing(name: str, before: Segment, after: Segment) -> Iterator[Found]:
+    if before.gzip != after.gzip:
+        yield differing("framing", None, "gzip", _gzip(before.gzip), _gzip(after.gzip), NORMALIZED, about=name)
+    elif before.tar_sha256 == after.tar_sha256 and before.sha256 != after.sha256:
+        sizes = f"{before.size} bytes", f"{after.size} bytes"
+        yield differing("framing", None, "compression", *sizes, NORMALIZED, about=name)
+
+
+def _gzip(header: GzipHeader) -> str:
+    words = [f"time {header.mtime}", f"level byte {header.xfl}", f"system {header.os}"]
+    if header.flags:
+        words.append(f"flags {header.flags}, optional fields {header.raw[10:].hex()[:60]}")
+    return ", ".join(words)
+
+
+# Control: .PKGINFO and scripts.
+
+
+def _pkginfo(original: Contents, rebuilt: Contents) -> Iterator[Found]:
+    old, new = original.pkginfo, rebuilt.pkginfo
+    if old.raw == new.raw:
+        return
+    nothing = True
+    for key in dict.fromkeys(key for key, _ in (*old.entries, *new.entries)):
+        before, after = old.all(key), new.all(key)
+        if before == after:
+            continue
+        nothing = False
+        if sorted(before) == sorted(after):
+            difference = Difference(
+                layer="control", path=None, field=key, detail=f"the {len(before)} values stand in another order"
+            )
+            text = "\n".join(sorted(before))
+            yield Found(difference, PAYLOAD, None, text, text)
+        else:
+            yield _key(key, before, after, _key_gravity(key, original, rebuilt))
+    if old.comments != new.comments:
+        nothing = False
+        gone, come = _multiset(old.comments, new.comments)
+        yield Found(
+            Difference(layer="control", path=None, field="#comment", detail=_list(gone, come)),
+            PAYLOAD,
+            None,
+            "\n".join(gone),
+            "\n".join(come),
+        )
+    if nothing:
+        detail = "the same lines stand in another order, or with other blanks"
+        yield Found(Difference(layer="control", path=None, field=None, detail=detail), PAYLOAD)
+
+
+def _key(key: str, before: tuple[str, ...], after: tuple[str, ...], gravity: Verdict) -> Found:
+    gone, come = _multiset(before, after)
+    texts = "\n".join(gone), "\n".join(come)
+    detail = f"{shown(gone[0])} -> {shown(come[0])}" if len(gone) == len(come) == 1 else _list(gone, come)
+    return Found(Difference(layer="control", path=None, field=key, detail=detail), gravity, None, *texts)
+
+
+def _key_gravity(key: str, original: Contents, rebuilt: Contents) -> Verdict:
+    if key in EXECUTED:
+        return DIFFERENT
+    if key == "datahash":  # it follows from the data segment, whose differences are found there
+        return NORMALIZED
+    if key == "size" and original.pkginfo.size is not None and rebuilt.pkginfo.size is not None:
+        # Normalizing writes the sum of the files; what changes that sum is found in the data segment.
+        return NORMALIZED
+    return PAYLOAD
+
+
+def _multiset(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """What only the first and what only the second holds, in order."""
+    old, new = Counter(before), Counter(after)
+    return list((old - new).elements()), list((new - old).elements())
+
+
+def _list(gone: list[str], come: list[str]) -> str:
+    words = [f"-{shown(value)}" for value in gone] + [f"+{shown(value)}" for value in come]
+    rest = len(words) - 8
+    return ", ".join(words[:8]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _scripts(original: Contents, rebuilt: Contents) -> Iterator[Found]:
+    """Scripts and whatever else is a file of the control segment. What apk ignores is told apart in the detail only."""
+    for name in sorted((original.scripts.keys() | rebuilt.scripts.keys()) - {".PKGINFO"}):
+        old, new = original.scripts.get(name), rebuilt.scripts.get(name)
+        if old == new:
+            continue
+        what = "script" if name in SCRIPTS else "file that apk ignores"
+        if old is None or new is None:
+            detail = f"{what}: only in the {'rebuild' if old is None else 'original'}"
+        else:
+            detail = f"{what}: {len(old)} -> {len(new)} bytes"
+        texts = (None if body is None else body.decode("utf-8", "surrogateescape") for body in (old, new))
+        difference = Difference(layer="control", path=readable(name), field=None, detail=detail)
+        yield Found(difference, DIFFERENT, (name, 0), *texts)
+
+
+# The archive as a whole.
+
+
+def _order(original: Contents, rebuilt: Contents) -> Iterator[Found]:
+    old = [key for key in original.entries if key in rebuilt.entries]
+    new = [key for key in rebuilt.entries if key in original.entries]
+    if old != new:
+        first = next(index for index, (left, right) in enumerate(zip(old, new, strict=True)) if left != right)
+        gravity: Verdict = NORMALIZED if original.sortable() and rebuilt.sortable() else PAYLOAD
+        yield differing("framing", None, "order", old[first][0], new[first][0], gravity, about="data")
+
+
+def _end(original: Contents, rebuilt: Contents) -> Iterator[Found]:
+    for name, old, new in (
+        ("control", original.package.control, rebuilt.package.control),
+        ("data", original.package.data, rebuilt.package.data),
+    ):
+        same_size = old.tar_size - old.trailer_size == new.tar_size - new.trailer_size
+        if old.trailer_size != new.trailer_size and (same_size or 0 in (old.trailer_size, new.trailer_size)):
+            gravity: Verdict = NORMALIZED if name == "data" else PAYLOAD
+            sizes = f"{old.trailer_size} bytes", f"{new.trailer_size} bytes"
+            yield differing("framing", None, "end", *sizes, gravity, about=name)
+
+
+def _dialects(original: Contents, rebuilt: Contents) -> Iterator[Found]:
+    """Headers that say the same in other words: one difference for all entries of a segment."""
+    for name, old, new in (("control", original.control, rebuilt.control), ("data", original.entries, rebuilt.entries)):
+        spelled = [(old[key], new[key]) for key in old if key in new and is_spelled_otherwise(old[key], new[key])]
+        if spelled:
+            first, second = min((before.dialect, after.dialect) for before, after in spelled)
+            normal = all(before.normal == after.normal for before, after in spelled)
+            what = f"{name}: {len(spelled)} headers"
+            yield differing("framing", None, "dialect", first, second, NORMALIZED if normal else PAYLOAD, about=what)

@@ -1,0 +1,225 @@
+"""One package as verify sees it: every entry with the digests that tell whether two of them are the same.
+
+Read in one pass and bounded memory; no file's content is held.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from buildinfo.apk.pkginfo import PkgInfo
+from buildinfo.apk.segments import read_head
+from buildinfo.apk.tar import CHECKSUM_KEY, Member, TarReader
+from buildinfo.apk.tarheader import NO_RECORDS
+from buildinfo.apk.v2 import Observer, Package, read_package
+from buildinfo.errors import FormatError
+from buildinfo.normalize.headers import HeaderRules
+from buildinfo.normalize.order import Entry as OrderEntry
+from buildinfo.normalize.order import sort_key, sortable
+from buildinfo.normalize.registry import select
+
+Key = tuple[str, int]
+"""A path, and how often it stood before in the same archive."""
+
+MAX_HELD: Final = 1 << 30
+"""Most bytes of memory, by estimate, that the entries of a package may cost."""
+NEVER: Final = 1 << 40
+"""A time after all that archives state: seconds since 1970."""
+
+_FORMAT: Final = {b"ustar\x0000": "pax", b"ustar  \x00": "gnu"}
+_SPELLED: Final = (
+    "path",
+    "linkpath",
+    "size",
+    "uid",
+    "gid",
+    "uname",
+    "gname",
+    "mtime",
+    CHECKSUM_KEY,
+)
+"""pax records that say what a field of `Member` says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of an archive.
+
+    Attributes:
+        member: what its headers say; `raw_headers` are empty.
+        sha256: of the content; empty for all but files.
+        dialect: how its headers are spelled, for people.
+        headers: a digest of the header blocks.
+        normal: a digest of the header blocks once they are normalized.
+    """
+
+    member: Member
+    sha256: bytes
+    dialect: str
+    headers: bytes
+    normal: bytes
+
+    @property
+    def records(self) -> dict[str, bytes]:
+        """The pax records that no field of `Member` repeats, but for times and extended attributes."""
+        return {
+            key: value
+            for key, value in self.member.pax.items()
+            if key not in _SPELLED and key not in ("atime", "ctime") and not key.startswith("SCHILY.xattr.")
+        }
+
+
+@dataclass(slots=True)
+class Contents:
+    """A package.
+
+    Attributes:
+        path: its file.
+        package: what was read of it.
+        entries: of the data segment, in the order of the archive.
+        control: of the control segment, likewise.
+        scripts: content of the files of the control segment, `.PKGINFO` among them.
+    """
+
+    path: Path
+    package: Package
+    entries: dict[Key, Entry]
+    control: dict[Key, Entry]
+    scripts: dict[str, bytes]
+
+    @property
+    def pkginfo(self) -> PkgInfo:
+        return self.package.pkginfo
+
+    def file_of(self, key: Key) -> Entry | None:
+        """The regular file that a key names, itself or by a hard link."""
+        entry = self.entries.get(key)
+        for _ in range(8):
+            if entry is None or entry.member.type != "hardlink":
+                break
+            entry = self.entries.get((linked_path(entry.member), 0))
+        return entry if entry is not None and entry.member.type == "file" else None
+
+    def sortable(self) -> bool:
+        """Whether the order of the entries means nothing."""
+        entries = []
+        for entry in self.entries.values():
+            member = entry.member
+            target = sort_key(member.linkname) if member.type == "hardlink" else None
+            inode = (member.mode, member.uid, member.gid, member.uname, member.gname)
+            entries.append(OrderEntry(sort_key(member.name), member.offset, target, member.type == "file", inode))
+        return sortable(entries)
+
+    def epoch(self) -> int:
+        """The time of the build: seconds since 1970, at least 0."""
+        if self.pkginfo.builddate is not None:
+            return self.pkginfo.builddate
+        return max((max(0, int(entry.member.mtime)) for entry in self.entries.values()), default=0)
+
+
+def read_contents(path: Path) -> Contents:
+    """Reads and verifies a package.
+
+    Raises:
+        FormatError, IntegrityError, UnreadableError: as `buildinfo.apk.v2.read_package`.
+    """
+    reading = _Reading()
+    package = read_package(path, members=False, observer=reading)
+    control, scripts = _read_control(path, package.pkginfo)
+    return Contents(path, package, reading.entries, control, scripts)
+
+
+@dataclass
+class _Reading(Observer):
+    """Sees the data segment pass by."""
+
+    entries: dict[Key, Entry] = field(default_factory=dict)
+    _seen: dict[str, int] = field(default_factory=dict)
+    _spellings: dict[str, str] = field(default_factory=dict)
+    _held: int = 0
+
+    def control(self, pkginfo: PkgInfo) -> None:
+        self._rules = _rules(pkginfo)
+
+    def member(self, member: Member, content: Iterator[memoryview]) -> Iterator[memoryview]:
+        key = next_key(member, self._seen)
+        self._held += 1000 + 200 * len(member.pax)
+        if self._held > MAX_HELD:
+            raise FormatError("too many entries to compare", segment="data", offset=member.offset)
+        if member.type != "file":
+            self.entries[key] = make_entry(member, b"", self._rules, self._spellings)
+            return content
+        return self._hashed(key, member, content)
+
+    def _hashed(self, key: Key, member: Member, content: Iterator[memoryview]) -> Iterator[memoryview]:
+        digest = hashlib.sha256()
+        self.entries[key] = make_entry(member, b"", self._rules, self._spellings)
+        for piece in content:
+            digest.update(piece)
+            yield piece
+        self.entries[key] = replace(self.entries[key], sha256=digest.digest())
+
+
+def linked_path(member: Member) -> str:
+    """The path that a hard link leads to."""
+    path = member.linkname.rstrip("/")
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    return path
+
+
+def next_key(member: Member, seen: dict[str, int]) -> Key:
+    """The key of a member: its path may have stood before."""
+    path = member.path
+    count = seen.get(path, 0)
+    seen[path] = count + 1
+    return path, count
+
+
+def make_entry(member: Member, sha256: bytes, rules: HeaderRules, spellings: dict[str, str]) -> Entry:
+    """An entry of a member whose header blocks were kept; they are let go."""
+    raw = member.raw_headers
+    digest = hashlib.blake2b(raw, digest_size=16).digest()
+    applied = rules.apply(member)
+    normal = digest if applied is raw else hashlib.blake2b(applied, digest_size=16).digest()
+    spelled = _dialect(member)
+    spelled = spellings.setdefault(spelled, spelled)
+    return Entry(replace(member, raw_headers=b"", pax=member.pax or NO_RECORDS), sha256, spelled, digest, normal)
+
+
+def _dialect(member: Member) -> str:
+    """How headers are spelled: the kind, the name of the extended header, its keys, and how numbers of devices are."""
+    raw = member.raw_headers
+    own = raw[-512:] if len(raw) >= 512 else raw
+    words = [_FORMAT.get(own[257:265], "?")]
+    if raw[156:157] == b"x":
+        folder = raw[:100].partition(b"\0")[0].decode("utf-8", "replace").removeprefix("./").partition("/")[0]
+        keys = [key for key in member.pax if key not in ("path", "linkpath") and not key.startswith("SCHILY.xattr.")]
+        words.append(f"{folder}({' '.join(keys)})")
+    elif raw[156:157] in (b"L", b"K"):
+        words.append("long names")
+    if own[329:345] == bytes(16):
+        words.append("no device fields")
+    return " ".join(words)
+
+
+def _rules(pkginfo: PkgInfo) -> HeaderRules:
+    """As `normalize --handlers all` has them; where no time of the build is known, every time stays."""
+    return HeaderRules(select("all", NEVER if pkginfo.builddate is None else pkginfo.builddate))
+
+
+def _read_control(path: Path, pkginfo: PkgInfo) -> tuple[dict[Key, Entry], dict[str, bytes]]:
+    rules, seen, spellings = _rules(pkginfo), dict[str, int](), dict[str, str]()
+    entries: dict[Key, Entry] = {}
+    contents: dict[str, bytes] = {}
+    tar = TarReader([read_head(path)[-1]], where=path, segment="control", keep_headers=True)
+    for member, chunks in tar:
+        body = b"".join(chunks)
+        entries[next_key(member, seen)] = make_entry(member, hashlib.sha256(body).digest(), rules, spellings)
+        if member.type == "file":
+            contents[member.name] = body
+    return entries, contents

@@ -1,0 +1,93 @@
+"""Taking differences apart: what a file is, its content says, and the dissector of that format goes on.
+
+A dissector is one function ``hunks(before, after, place)`` over the two contents. It knows its format and no causes,
+touches no file, and refuses malformed input with `FormatError`: the file is then looked at as bytes. Adding a format
+touches one new module and one row of `formats.FORMATS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from buildinfo.errors import FormatError
+from buildinfo.verify.explain.dissect import binary, text
+from buildinfo.verify.explain.dissect.formats import dissector_of
+from buildinfo.verify.explain.dissect.place import MAX_DEPTH, Place
+from buildinfo.verify.explain.evidence import Evidence
+from buildinfo.verify.explain.hunk import Hunk
+from buildinfo.verify.found import Found
+
+
+def dissect(found: Found, evidence: Evidence) -> Iterator[Hunk]:
+    """The hunks of one difference; at least one."""
+    difference = found.difference
+    before, after = (_bytes(value) for value in (found.before, found.after))
+    path = difference.path or ""
+    if difference.layer == "control" and difference.field == "#comment":
+        yield from _lines("comment", before, after)
+    elif difference.layer == "control" and difference.path is not None:
+        yield from _script(found, evidence)
+    elif difference.layer == "control":
+        yield Hunk("pkginfo", difference.field or "", before, after)
+    elif found.is_content and found.key is not None:
+        yield from _file(found.key, path, evidence)
+    elif difference.layer == "file":
+        yield Hunk(difference.field or "presence", difference.field or "presence", before, after, file=path)
+    else:
+        yield Hunk(difference.layer, difference.field or "", before, after, file=path)
+
+
+def content(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
+    """The hunks of two contents; at least one where they differ."""
+    if before == after:
+        return
+    dissector = dissector_of(before, after) if place.depth <= MAX_DEPTH else None
+    if dissector is not None:
+        try:
+            hunks = list(dissector(before, after, place))
+        except FormatError:
+            hunks = []
+        if hunks:
+            yield from hunks
+            return
+    plain = text if text.is_text(before) and text.is_text(after) else binary
+    yield from plain.hunks(before, after, place)
+
+
+def _file(key: tuple[str, int], path: str, evidence: Evidence) -> Iterator[Hunk]:
+    both = None if evidence.files is None else evidence.files.get(key)
+    if both is None:
+        yield Hunk("bytes", "too large to be looked into", b"", b"", file=path)
+    else:
+        yield from content(*both, Place(path, "", content))
+
+
+def _script(found: Found, evidence: Evidence) -> Iterator[Hunk]:
+    """A script that changed, line by line; or one that only one side has."""
+    name = found.difference.path or ""
+    before, after = found.before, found.after
+    if before is None or after is None:
+        yield Hunk("script", "presence", _bytes(before), _bytes(after), file=name)
+        return
+    for hunk in content(_bytes(before), _bytes(after), Place(name, "", content)):
+        yield Hunk("script" if hunk.kind == "text" else hunk.kind, name, hunk.before, hunk.after, file=name)
+
+
+def _lines(kind: str, before: bytes, after: bytes) -> Iterator[Hunk]:
+    """Comments: those that begin alike belong together."""
+    old, new = (sorted(filter(None, side.split(b"\n"))) for side in (before, after))
+    for line in old:
+        partner = next((other for other in new if _beginning(other) == _beginning(line)), b"")
+        if partner:
+            new.remove(partner)
+        yield Hunk(kind, "", line, partner)
+    for line in new:
+        yield Hunk(kind, "", b"", line)
+
+
+def _beginning(line: bytes) -> bytes:
+    return b" ".join(line.split()[:2])
+
+
+def _bytes(value: str | None) -> bytes:
+    return b"" if value is None else value.encode("utf-8", "surrogateescape")

@@ -1,0 +1,62 @@
+"""Static libraries. Source: ar(5); System V name table, BSD long names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from buildinfo.errors import FormatError
+from buildinfo.verify.explain.dissect.members import MAX_MEMBERS, Member, compare
+from buildinfo.verify.explain.dissect.place import Place
+from buildinfo.verify.explain.hunk import Hunk
+
+_HEADER = 60
+_FIELDS = {"mtime": slice(16, 28), "uid": slice(28, 34), "gid": slice(34, 40), "mode": slice(40, 48)}
+_TABLES = (b"/", b"//", b"/SYM64/", b"__.SYMDEF", b"__.SYMDEF SORTED")
+
+
+def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
+    """Hunks of kind `ar`, and those of the members.
+
+    Raises:
+        FormatError: one of them is no whole archive.
+    """
+    sides = _members(before), _members(after)
+    old, new = ([member for member in side if member.name not in _TABLES] for side in sides)
+    found = list(compare("ar", old, new, place))
+    yield from found
+    old, new = ([member for member in side if member.name in _TABLES] for side in sides)
+    if not found and [member.content for member in old] != [member.content for member in new]:
+        yield place.hunk("ar", "symbol table", b"", b"")
+    for side in (old, new):
+        for member in side:
+            member.content = b""
+    yield from compare("ar", old, new, place)
+
+
+def _members(data: bytes) -> list[Member]:
+    members: list[Member] = []
+    long_names = b""
+    at = 8
+    while at < len(data):
+        header = data[at : at + _HEADER]
+        digits = header[48:58].strip()
+        if len(header) < _HEADER or header[58:60] != b"`\n" or not digits.isdigit():
+            raise FormatError("no ar member", offset=at)
+        size = int(digits)
+        content = data[at + _HEADER : at + _HEADER + size]
+        if len(content) < size or len(members) >= MAX_MEMBERS:
+            raise FormatError("a cut ar member, or too many", offset=at)
+        name = header[:16].rstrip()
+        if name == b"//":
+            long_names = content
+        elif name.startswith(b"#1/") and name[3:].isdigit():
+            length = int(name[3:])
+            name, content = content[:length].rstrip(b"\0"), content[length:]
+        elif name[:1] == b"/" and name[1:].isdigit():
+            name = long_names[int(name[1:]) :].partition(b"\n")[0].removesuffix(b"/")
+        elif name not in _TABLES:
+            name = name.removesuffix(b"/")
+        fields = {key: header[where].strip() for key, where in _FIELDS.items()}
+        members.append(Member(name, fields, content))
+        at += _HEADER + size + size % 2
+    return members

@@ -1,0 +1,119 @@
+"""Content of no known format: the strings in it that differ, and the bytes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from itertools import islice
+from typing import Final
+
+from buildinfo.verify.explain.dissect.place import Place
+from buildinfo.verify.explain.dissect.text import line_hunks
+from buildinfo.verify.explain.hunk import Hunk
+
+MAX_HUNKS: Final = 200
+MAX_STRINGS: Final = 4000
+"""Most strings of a side, those that both have left out, that are aligned."""
+_PIECE: Final = 4096
+_GAP: Final = 4
+"""Equal bytes between two differing ones that do not part them."""
+_STRING: Final = re.compile(rb"[\t\x20-\x7e]{4,}")
+_REACH: Final = 512
+"""Bytes around a difference in which its string is looked for."""
+
+
+def hunks(before: bytes, after: bytes, place: Place, *, name: str = "bytes") -> Iterator[Hunk]:
+    """Strings (kind `string`) and other bytes (kind `bytes`) that differ.
+
+    Args:
+        name: what the hunks are called: a section, for example.
+    """
+    found = in_place(before, after, place, name) if len(before) == len(after) else _strings(before, after, place, name)
+    yield from islice(found, MAX_HUNKS)
+
+
+def in_place(before: bytes, after: bytes, place: Place, name: str) -> Iterator[Hunk]:
+    """Contents of one length: what differs, place by place."""
+    last = 0
+    for start, end in _runs(before, after):
+        if start < last:
+            continue
+        old, new = _around(before, start, end), _around(after, start, end)
+        if old is not None and new is not None:
+            last = max(old[1], new[1])
+            yield from line_hunks(before[old[0] : old[1]], after[new[0] : new[1]], "string", name, place)
+        else:
+            yield Hunk(
+                "bytes", name, before[start:end][:400], after[start:end][:400], f"{place.where}@{start:#x}", place.file
+            )
+
+
+def strings(data: bytes) -> list[bytes]:
+    """The printable strings of a content, in order."""
+    return _STRING.findall(data)
+
+
+def _runs(before: bytes, after: bytes) -> Iterator[tuple[int, int]]:
+    """The stretches in which two contents of one length differ."""
+    start = end = -1
+    for base in range(0, len(before), _PIECE):
+        old, new = before[base : base + _PIECE], after[base : base + _PIECE]
+        if old == new:
+            continue
+        for at in [index for index, both in enumerate(zip(old, new, strict=True)) if both[0] != both[1]]:
+            if start >= 0 and base + at - end > _GAP:
+                yield start, end
+                start = -1
+            if start < 0:
+                start = base + at
+            end = base + at + 1
+    if start >= 0:
+        yield start, end
+
+
+def _around(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The printable string that a stretch lies in."""
+    low = max(0, start - _REACH)
+    window = data[low : min(len(data), end + _REACH)]
+    for match in _STRING.finditer(window):
+        if match.start() <= start - low and match.end() >= end - low:
+            return low + match.start(), low + match.end()
+    return None
+
+
+def _strings(before: bytes, after: bytes, place: Place, name: str) -> Iterator[Hunk]:
+    """Contents of unequal lengths: the strings that only one side has; the bytes follow from them."""
+    old, new = strings(before), strings(after)
+    gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
+    count = 0
+    if not gone and not come and old != new:
+        yield place.hunk("order", "strings", b"\n".join(old[:40]), b"\n".join(new[:40]))
+        count += 1
+    for first, second in _aligned(_only(old, gone), _only(new, come)):
+        yield from line_hunks(first, second, "string", name, place)
+        count += 1
+    hunk = place.hunk("bytes", name, before, after)
+    yield hunk if not count else Hunk("bytes", name, hunk.before, hunk.after, hunk.where, hunk.file, follows=True)
+
+
+def _only(found: list[bytes], wanted: Counter[bytes]) -> list[bytes]:
+    left = dict(wanted)
+    kept = []
+    for text in found:
+        if left.get(text):
+            left[text] -= 1
+            kept.append(text)
+    return kept[:MAX_STRINGS]
+
+
+def _aligned(old: list[bytes], new: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    if len(old) == len(new):
+        yield from zip(old, new, strict=True)
+        return
+    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            continue
+        for index in range(max(b - a, d - c)):
+            yield old[a + index] if a + index < b else b"", new[c + index] if c + index < d else b""

@@ -1,0 +1,50 @@
+"""cpio archives of the newc kind, such as initramfs images. Source: the kernel's initramfs buffer format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from buildinfo.errors import FormatError
+from buildinfo.verify.explain.dissect.members import MAX_MEMBERS, Member, compare
+from buildinfo.verify.explain.dissect.place import Place
+from buildinfo.verify.explain.hunk import Hunk
+
+_HEADER = 110
+_FIELDS = ("ino", "mode", "uid", "gid", "nlink", "mtime", "size", "devmajor", "devminor", "rdevmajor", "rdevminor")
+_NUMBER = re.compile(rb"[0-9A-Fa-f]{104}").fullmatch
+
+
+def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
+    """Hunks of kind `cpio`, and those of the members; what follows the last archive counts as a member.
+
+    Raises:
+        FormatError: one of them is no whole archive.
+    """
+    yield from compare("cpio", _members(before), _members(after), place)
+
+
+def _members(data: bytes) -> list[Member]:
+    members: list[Member] = []
+    at = 0
+    while True:
+        while data[at : at + 1] == b"\0":
+            at += 1
+        if data[at : at + 6] not in (b"070701", b"070702"):
+            if at < len(data):
+                members.append(Member(b"(behind the archive)", {}, data[at:]))
+            return members
+        header = data[at : at + _HEADER]
+        if len(header) < _HEADER or not _NUMBER(header[6:]) or len(members) >= MAX_MEMBERS:
+            raise FormatError("no cpio member, or too many", offset=at)
+        numbers = [int(header[6 + 8 * index : 14 + 8 * index], 16) for index in range(13)]
+        name_end = at + _HEADER + numbers[11]
+        start = name_end + -name_end % 4
+        end = start + numbers[6]
+        if end > len(data) or not numbers[11]:
+            raise FormatError("a cut cpio member", offset=at)
+        name = data[at + _HEADER : name_end - 1]
+        fields = {key: b"%o" % n if key == "mode" else b"%d" % n for key, n in zip(_FIELDS, numbers, strict=False)}
+        del fields["size"]
+        members.append(Member(name, fields, data[start:end]))
+        at = end + -end % 4

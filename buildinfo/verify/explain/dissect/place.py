@@ -1,0 +1,56 @@
+"""Where a dissector is, and how it goes on inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from buildinfo.verify.explain.hunk import Hunk
+
+MAX_DEPTH: Final = 8
+"""How many files deep a file is looked into."""
+MAX_UNPACKED: Final = 256 << 20
+"""Most bytes that one file inside another may unpack to."""
+WINDOW: Final = 400
+"""Most bytes of a value in a hunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The place of two contents that differ.
+
+    Attributes:
+        file: path of the file in the package.
+        where: the place inside that file: `lib.a!/main.o`.
+        enter: takes the contents at another place apart, by what they are.
+        depth: how many files deep.
+    """
+
+    file: str
+    where: str
+    enter: Callable[[bytes, bytes, Place], Iterator[Hunk]]
+    depth: int = 0
+
+    @property
+    def name(self) -> str:
+        """The path of what is here, as a hint at what it is."""
+        return (self.where or self.file).rpartition("!/")[2]
+
+    def inside(self, name: str, before: bytes, after: bytes) -> Iterator[Hunk]:
+        """The hunks of a file inside this one."""
+        if before != after:
+            where = f"{self.where}!/{name}" if self.where else name
+            yield from self.enter(before, after, replace(self, where=where, depth=self.depth + 1))
+
+    def part(self, name: str) -> Place:
+        """A part of this file, such as a section."""
+        return replace(self, where=f"{self.where}:{name}" if self.where else name)
+
+    def hunk(self, kind: str, name: str, before: bytes, after: bytes, *, follows: bool = False) -> Hunk:
+        """One value here; of long ones what stands around the first byte that differs."""
+        if max(len(before), len(after)) > WINDOW:
+            shared = next((at for at, both in enumerate(zip(before, after, strict=False)) if both[0] != both[1]), 0)
+            start = max(0, shared - WINDOW // 4)
+            before, after = before[start : start + WINDOW], after[start : start + WINDOW]
+        return Hunk(kind, name, before, after, self.where, self.file, follows)

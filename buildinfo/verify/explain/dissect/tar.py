@@ -1,0 +1,45 @@
+"""Tar archives inside packages, read as hostile as packages are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from buildinfo.apk.tar import TarReader
+from buildinfo.errors import FormatError
+from buildinfo.verify.explain.dissect.members import MAX_MEMBERS, Member, compare
+from buildinfo.verify.explain.dissect.place import Place
+from buildinfo.verify.explain.hunk import Hunk
+
+
+def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
+    """Hunks of kind `tar`, and those of the members.
+
+    Raises:
+        FormatError: one of them is no whole archive, or in a dialect that is not read.
+    """
+    old, new = _members(before), _members(after)
+    found = list(compare("tar", old, new, place))
+    yield from found
+    if not found:
+        yield place.hunk("tar", "dialect", before[257:265], after[257:265])
+
+
+def _members(data: bytes) -> list[Member]:
+    members: list[Member] = []
+    for member, content in TarReader([data]):
+        if len(members) >= MAX_MEMBERS:
+            raise FormatError("too many tar members")
+        fields = {
+            "type": member.type.encode(),
+            "mtime": str(member.mtime).encode(),
+            "mode": b"%04o" % member.mode,
+            "uid": b"%d" % member.uid,
+            "gid": b"%d" % member.gid,
+            "uname": member.uname.encode("utf-8", "surrogateescape"),
+            "gname": member.gname.encode("utf-8", "surrogateescape"),
+            "target": member.linkname.encode("utf-8", "surrogateescape"),
+            "atime": member.pax.get("atime", b""),
+            "ctime": member.pax.get("ctime", b""),
+        }
+        members.append(Member(member.name.encode("utf-8", "surrogateescape"), fields, b"".join(content)))
+    return members

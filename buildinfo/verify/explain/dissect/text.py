@@ -1,0 +1,188 @@
+"""Text: lines that differ, side by side, and what only stands in another order."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from itertools import islice
+from typing import Final
+
+from buildinfo.verify.explain.dissect.place import Place
+from buildinfo.verify.explain.hunk import Hunk
+
+MAX_HUNKS: Final = 300
+"""Most differing lines of one file that are looked at."""
+MAX_COMPARED: Final = 3000
+"""Most lines on a side that are aligned; beyond it they are taken in turn."""
+SOME: Final = "some lines"
+"""Name of the order of lines where others differ as well: it counts only if those are explained."""
+MAX_LINE: Final = 4000
+"""Most bytes of a line that are looked at."""
+_TOKEN: Final = re.compile(rb"[A-Za-z0-9_./@:+~%$-]+")
+_FLAVORS: Final = (
+    ("html", re.compile(rb"(?i)\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!doctype html|<html|<head)")),
+    ("svg", re.compile(rb"(?is)\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!doctype svg[^>]*>\s*)?<svg")),
+    ("man", re.compile(rb"(?s)(\s*(['.]\\\"[^\n]*|\.\s*)\n)*(\.(TH|Dd|if|de|ie|ds|nr|so)\b|'\\\")")),
+    ("pdf", re.compile(rb"%PDF-")),
+    ("postscript", re.compile(rb"%!PS")),
+    ("info", re.compile(rb"This is [^\n]*, produced by (makeinfo|texi2any)")),
+    ("rtf", re.compile(rb"\{\\rtf")),
+    ("json", re.compile(rb"\s*[\[{]\s*[\"\[{\]}]")),
+    ("script", re.compile(rb"#!")),
+)
+
+
+def is_text(data: bytes) -> bool:
+    """Whether a content is text: no NUL, and hardly a control character."""
+    head = data[:65536]
+    if b"\0" in data:
+        return False
+    odd = sum(head.count(bytes((code,))) for code in (*range(9), *range(14, 27), *range(28, 32), 127))
+    return odd * 50 <= len(head)
+
+
+def flavor(data: bytes) -> str:
+    """What kind of text it is: html, man, pdf and so on; plain for all else."""
+    head = data[:4096]
+    return next((name for name, pattern in _FLAVORS if pattern.match(head)), "plain")
+
+
+def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
+    """The differing lines. `name` of the hunks is the flavor of the text, `lines` or `tokens` of an order."""
+    name = flavor(before)
+    old, new = before.split(b"\n"), after.split(b"\n")
+    if before.replace(b"\r\n", b"\n") == after.replace(b"\r\n", b"\n"):
+        yield place.hunk("text", "line ends", before, after)
+        return
+    if moved(old, new):
+        yield _order(place, old, new)
+        return
+    yield from islice(_blocks(old, new, name, place), MAX_HUNKS)
+
+
+def moved(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
+    """Whether the same lines stand in another order; the comma that ends all items but the last does not count."""
+    return len(old) == len(new) and Counter(map(_bare, old)) == Counter(map(_bare, new)) and list(old) != list(new)
+
+
+def line_hunks(before: bytes, after: bytes, kind: str, name: str, place: Place) -> Iterator[Hunk]:
+    """One line on both sides: its values, or their order."""
+    old, new = _TOKEN.findall(before), _TOKEN.findall(after)
+    if len(old) > 1 and old != new and sorted(old) == sorted(new) and _TOKEN.sub(b"", before) == _TOKEN.sub(b"", after):
+        yield place.hunk("order", "tokens", before, after)
+    else:
+        yield place.hunk(kind, name, *_cut(before, after))
+
+
+def _cut(before: bytes, after: bytes) -> tuple[bytes, bytes]:
+    """Two lines; of long ones what stands around their differences, to the same bounds."""
+    if max(len(before), len(after)) <= MAX_LINE // 10:
+        return before, after
+    start, end = _shared(before, after)
+    start = max(0, start - 100)
+    end = max(0, end - 100)
+    return before[start : len(before) - end][:MAX_LINE], after[start : len(after) - end][:MAX_LINE]
+
+
+def _shared(before: Sequence[object], after: Sequence[object]) -> tuple[int, int]:
+    """How much two sequences share at their beginning, and at their end behind that."""
+    shortest = min(len(before), len(after))
+    start = 0
+    while start < shortest and before[start] == after[start]:
+        start += 1
+    end = 0
+    while end < shortest - start and before[-1 - end] == after[-1 - end]:
+        end += 1
+    return start, end
+
+
+def _blocks(old: list[bytes], new: list[bytes], name: str, place: Place) -> Iterator[Hunk]:
+    start, end = _shared(old, new)
+    old, new = old[start : len(old) - end], new[start : len(new) - end]
+    pairs = list(_pairs(old, new))
+    gone = Counter(_bare(line) for before, _ in pairs for line in before)
+    come = Counter(_bare(line) for _, after in pairs for line in after)
+    wandered = gone & come
+    for blank in [line for line in wandered if len(line) < 3]:
+        del wandered[blank]
+    if sum(wandered.values()) > 1 or (wandered and gone == come):
+        lines = sorted(wandered)
+        name_of_order = "lines" if gone == come else SOME
+        yield place.hunk("order", name_of_order, b"\n".join(lines[:20]), b"\n".join(reversed(lines[:20])))
+    left = [dict(wandered), dict(wandered)]
+    for before, after in pairs:
+        yield from _paired(_without(before, left[0]), _without(after, left[1]), name, place)
+
+
+def _pairs(old: list[bytes], new: list[bytes]) -> Iterator[tuple[list[bytes], list[bytes]]]:
+    """The stretches in which two lists of lines differ."""
+    if len(old) == len(new) or max(len(old), len(new)) > MAX_COMPARED:
+        same = len(old) == len(new)
+        if same and sum(before != after for before, after in zip(old, new, strict=True)) * 2 <= len(old) + 2:
+            yield from (([b], [a]) for b, a in zip(old, new, strict=True) if b != a)
+            return
+        if max(len(old), len(new)) > MAX_COMPARED:
+            gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
+            yield list(gone.elements()), list(come.elements())
+            return
+    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag != "equal":
+            yield old[a:b], new[c:d]
+
+
+def _paired(old: list[bytes], new: list[bytes], name: str, place: Place) -> Iterator[Hunk]:
+    """Lines of one stretch, each with the one that it became."""
+    if len(old) != len(new):
+        old, new = _aligned(old, new)
+    for before, after in zip(old, new, strict=True):
+        if before != after:
+            yield from line_hunks(before, after, "text", name, place)
+
+
+def _aligned(old: list[bytes], new: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Two stretches of unequal length, with empty lines where one has no partner: those most alike go together."""
+    left, right = [], []
+    longer, shorter = (old, new) if len(old) > len(new) else (new, old)
+    at = 0
+    for index, line in enumerate(shorter):
+        room = len(longer) - at - (len(shorter) - index)
+        options = longer[at : at + min(room, 10) + 1]
+        best = max(range(len(options)), key=lambda option: _likeness(options[option], line))
+        for extra in options[:best]:
+            left.append(extra)
+            right.append(b"")
+        left.append(options[best])
+        right.append(line)
+        at += best + 1
+    left += longer[at:]
+    right += [b""] * (len(longer) - at)
+    return (left, right) if longer is old else (right, left)
+
+
+def _likeness(one: bytes, other: bytes) -> float:
+    first, second = set(_TOKEN.findall(one[:500])), set(_TOKEN.findall(other[:500]))
+    return len(first & second) / (len(first | second) or 1)
+
+
+def _without(lines: list[bytes], moved: dict[bytes, int]) -> list[bytes]:
+    kept = []
+    for line in lines:
+        bare = _bare(line)
+        if moved.get(bare):
+            moved[bare] -= 1
+        else:
+            kept.append(line)
+    return kept
+
+
+def _bare(line: bytes) -> bytes:
+    return line.rstrip(b", \t\r")
+
+
+def _order(place: Place, old: list[bytes], new: list[bytes]) -> Hunk:
+    start, end = _shared(old, new)
+    return place.hunk(
+        "order", "lines", b"\n".join(old[start : len(old) - end][:40]), b"\n".join(new[start : len(new) - end][:40])
+    )

@@ -1,0 +1,78 @@
+"""Zip archives, jars, wheels, jmod files: read with the standard library's zipfile, bounded."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+from buildinfo.errors import FormatError
+from buildinfo.verify.explain.dissect.members import MAX_MEMBERS, Member, compare
+from buildinfo.verify.explain.dissect.place import MAX_UNPACKED, Place
+from buildinfo.verify.explain.hunk import Hunk
+
+_TIMES = (0x5455, 0x000A, 0x5855)
+"""Extra fields that hold times: extended timestamp, NTFS, Info-ZIP Unix."""
+_OWNERS = (0x7875,)
+"""Extra fields that hold numeric ids: Info-ZIP Unix."""
+
+
+def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
+    """Hunks of kind `zip`, and those of the members.
+
+    Raises:
+        FormatError: one of them is no whole archive.
+    """
+    try:
+        (old, comment), (new, other_comment) = _members(before), _members(after)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError, EOFError) as error:
+        raise FormatError(f"broken zip archive ({error})") from None
+    if comment != other_comment:
+        yield place.hunk("zip", "comment", comment, other_comment)
+    yield from compare("zip", old, new, place)
+
+
+def _members(data: bytes) -> tuple[list[Member], bytes]:
+    members: list[Member] = []
+    left = MAX_UNPACKED
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        infos = archive.infolist()
+        if len(infos) > MAX_MEMBERS:
+            raise FormatError("too many zip members")
+        for info in infos:
+            left -= info.file_size
+            if left < 0:
+                raise FormatError("a zip archive that unpacks to too much")
+            with archive.open(info) as stream:
+                content = stream.read(info.file_size + 1)
+            members.append(Member(info.filename.encode("utf-8", "surrogateescape"), _fields(info, content), content))
+        return members, archive.comment
+
+
+def _fields(info: zipfile.ZipInfo, content: bytes) -> dict[str, bytes]:
+    extras = _extras(info.extra)
+    return {
+        "time": b"%04d-%02d-%02d %02d:%02d:%02d" % info.date_time,
+        "extra times": b"".join(value for key, value in extras if key in _TIMES),
+        "owner": b"".join(value for key, value in extras if key in _OWNERS),
+        "extra": b"".join(value for key, value in extras if key not in _TIMES and key not in _OWNERS),
+        "mode": b"%o" % (info.external_attr >> 16),
+        "attributes": b"%x" % (info.external_attr & 0xFFFF),
+        "system": b"%d" % info.create_system,
+        "version": b"%d/%d" % (info.create_version, info.extract_version),
+        "flags": b"%x" % info.flag_bits,
+        "method": b"%d" % info.compress_type,
+        "comment": info.comment,
+        "compressed size": b"" if info.file_size != len(content) else b"%d:%d" % (info.CRC, info.compress_size),
+    }
+
+
+def _extras(raw: bytes) -> list[tuple[int, bytes]]:
+    found = []
+    at = 0
+    while at + 4 <= len(raw):
+        length = int.from_bytes(raw[at + 2 : at + 4], "little")
+        found.append((int.from_bytes(raw[at : at + 2], "little"), raw[at + 4 : at + 4 + length]))
+        at += 4 + length
+    return found

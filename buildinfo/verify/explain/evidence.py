@@ -1,0 +1,76 @@
+"""All that is known of two packages when causes are looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from buildinfo.apk.pkginfo import PkgInfo
+from buildinfo.model import BuildInfo
+from buildinfo.verify.files import Files
+from buildinfo.verify.found import Found
+from buildinfo.verify.report import RecordDelta
+
+
+@dataclass(frozen=True)
+class Records:
+    """The buildinfos of the two builds, and in what they differ."""
+
+    original: BuildInfo
+    rebuilt: BuildInfo
+    deltas: list[RecordDelta] = field(default_factory=list)
+
+    def differing(self, table: str, *names: str) -> list[RecordDelta]:
+        """The deltas of one table, of these names or of all."""
+        return [delta for delta in self.deltas if delta.table == table and (not names or delta.name in names)]
+
+
+class Evidence:
+    """What a cause may ask about.
+
+    Attributes:
+        original, rebuilt: the descriptions of the two packages.
+        found: all their differences.
+        files: the content of differing files; None where only signatures differ.
+        records: the buildinfos, where they are known.
+    """
+
+    def __init__(
+        self, original: PkgInfo, rebuilt: PkgInfo, found: list[Found], files: Files | None, records: Records | None
+    ) -> None:
+        self.original = original
+        self.rebuilt = rebuilt
+        self.found = found
+        self.files = files
+        self.records = records
+
+    def values(self, key: str) -> tuple[str | None, str | None]:
+        """A key of .PKGINFO on both sides."""
+        return self.original.get(key), self.rebuilt.get(key)
+
+    def differs(self, key: str) -> bool:
+        """Whether a key of .PKGINFO has other values."""
+        return self.original.all(key) != self.rebuilt.all(key)
+
+    @property
+    def builddates(self) -> tuple[int | None, int | None]:
+        """When the two were built, by their own account: seconds since 1970."""
+        return self.original.builddate, self.rebuilt.builddate
+
+    def of_layer(self, layer: str) -> Iterator[Found]:
+        """The differences of one layer."""
+        return (found for found in self.found if found.difference.layer == layer)
+
+    def differs_at(self, path: str, field: str) -> bool:
+        """Whether a field differs of a file of the package."""
+        return field in self._fields.get(path, ())
+
+    @cached_property
+    def _fields(self) -> dict[str, set[str]]:
+        """The differing fields of each file."""
+        fields: dict[str, set[str]] = {}
+        for found in self.found:
+            if found.difference.path and found.difference.field:
+                fields.setdefault(found.difference.path, set()).add(found.difference.field)
+        return fields

@@ -1,0 +1,150 @@
+"""The contents of the files in which two packages differ, held in a temporary file while they are looked at."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from buildinfo.apk.segments import iter_segments
+from buildinfo.errors import BuildinfoError
+from buildinfo.normalize.content import normalize_content
+from buildinfo.normalize.inspect import source_of
+from buildinfo.normalize.job import Budget, Job, Policy, Report
+from buildinfo.normalize.registry import kind_of, select
+from buildinfo.verify.contents import Contents, Key
+from buildinfo.verify.unpack import unpack
+
+MAX_FILE: Final = 256 << 20
+"""Bytes of the largest file that is looked into."""
+MAX_TOTAL: Final = 4 << 30
+"""Bytes of all files of one package that are looked into."""
+_IN_MEMORY: Final = 8 << 20
+_DEPTH: Final = 4
+"""How many compressed files deep content is compared uncompressed."""
+
+
+class Side:
+    """The differing files of one package. Close it when done.
+
+    Args:
+        contents: the package.
+        keys: the files that are wanted.
+    """
+
+    def __init__(self, contents: Contents, keys: Iterable[Key]) -> None:
+        self._contents = contents
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # closed in close()
+        self._places: dict[Key, tuple[int, int]] = {}
+        wanted: dict[int, list[Key]] = {}
+        for key in keys:
+            entry = contents.file_of(key)
+            if entry is not None and entry.member.size <= MAX_FILE:
+                wanted.setdefault(entry.member.offset, []).append(key)
+        if wanted:
+            self._read(contents.path, wanted)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def get(self, key: Key) -> bytes | None:
+        """The content of a file; None where it is too large."""
+        place = self._places.get(key)
+        if place is None:
+            return None
+        self._file.seek(place[0])
+        return self._file.read(place[1])
+
+    def source_time(self, path: str) -> int | None:
+        """The time of the source of a compiled Python file, as far as the package has it: seconds since 1970."""
+        entry = self._contents.entries.get((source_of(path), 0)) or self._contents.entries.get((path, 0))
+        return None if entry is None else int(entry.member.mtime)
+
+    def _read(self, path: Path, wanted: dict[int, list[Key]]) -> None:
+        total = 0
+        for segment in iter_segments(path):
+            if segment.kind != "data":
+                continue
+            for member, content in segment.tar:
+                keys = wanted.get(member.offset)
+                if keys is None or total + member.size > MAX_TOTAL:
+                    continue
+                for piece in content:
+                    self._file.write(piece)
+                for key in keys:
+                    self._places[key] = total, member.size
+                total += member.size
+
+
+class Files:
+    """The differing files of two packages. Use it as a context manager."""
+
+    def __init__(self, original: Contents, rebuilt: Contents, keys: Iterable[Key]) -> None:
+        keys = list(keys)
+        self._original = Side(original, keys)
+        self._rebuilt = Side(rebuilt, keys)
+        self._policy = select("all", min(original.epoch(), rebuilt.epoch()))
+
+    def __enter__(self) -> Files:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._original.close()
+        self._rebuilt.close()
+
+    def get(self, key: Key) -> tuple[bytes, bytes] | None:
+        """A file's content in the original and in the rebuild; None where it is too large to be looked at."""
+        old, new = self._original.get(key), self._rebuilt.get(key)
+        return None if old is None or new is None else (old, new)
+
+    def same_normalized(self, key: Key) -> bool:
+        """Whether a file is the same on both sides once it is normalized."""
+        both = self.get(key)
+        if both is None:
+            return False
+        times = self._original.source_time(key[0]), self._rebuilt.source_time(key[0])
+        return same_normalized(*both, key[0], self._policy, times=times)
+
+
+def same_normalized(
+    old: bytes,
+    new: bytes,
+    path: str,
+    policy: Policy,
+    *,
+    times: tuple[int | None, int | None] = (None, None),
+    depth: int = 0,
+) -> bool:
+    """Whether two contents are the same once they are normalized.
+
+    No encoder is needed: where normalizing would have to compress anew, what is inside is compared uncompressed. A
+    file that is merely compressed in another way is not the same.
+
+    Args:
+        old, new: the contents.
+        path: where they lie; a hint.
+        policy: how to normalize.
+        times: for a compiled Python file, of each the time of its source.
+        depth: how many compressed files deep they lie.
+    """
+    kind = kind_of(old, path)
+    if kind is None or kind is not kind_of(new, path):
+        return False
+    first, second = (_normalized(data, path, policy, time) for data, time in zip((old, new), times, strict=True))
+    if first == second:
+        return True
+    if kind.name not in ("gzip", "xz", "zstd", "bzip2") or depth >= _DEPTH:
+        return False
+    try:
+        (head, inner), (other_head, other_inner) = unpack(first, MAX_FILE), unpack(second, MAX_FILE)
+    except BuildinfoError:
+        return False
+    if head != other_head or inner == other_inner:
+        return False
+    return same_normalized(inner, other_inner, path.rpartition(".")[0], policy, times=times, depth=depth + 1)
+
+
+def _normalized(data: bytes, path: str, policy: Policy, source_time: int | None) -> bytes:
+    time = None if source_time is None else min(source_time, policy.epoch)
+    return normalize_content(data, Job(policy, path, Report(), Budget.of(len(data)), source_time=lambda: time))

@@ -1,0 +1,155 @@
+"""What `verify` says, as data: the source of the schema of its JSON.
+
+Fields may be added, never changed. Text that came from bytes which are not UTF-8 has them as `\\xNN`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any, Literal
+
+from buildinfo.model import SHA256, about, part
+from buildinfo.verify.verdict import Verdict
+
+Layer = Literal["framing", "signature", "control", "metadata", "file"]
+Table = Literal[
+    "source",
+    "epoch",
+    "input",
+    "installed",
+    "sysroot",
+    "repository",
+    "tool",
+    "environment",
+    "condition",
+    "normalization",
+    "observation",
+    "taint",
+    "output",
+]
+"""The parts of a record that are compared."""
+
+
+@part
+class Difference:
+    """One thing in which two packages differ."""
+
+    layer: Layer = about(
+        "framing: how segments are compressed and laid out; signature; control: .PKGINFO and scripts; metadata: what "
+        "the archive says of a file; file: that it is there, its type, its content."
+    )
+    path: str | None = about("The file inside the package; null for the package as a whole.", default=None)
+    field: str | None = about(
+        "A key of .PKGINFO, `#comment` for its comments, or a field of a tar entry; null for content and presence.",
+        default=None,
+    )
+    detail: str = about("What differs, for people.")
+
+
+@part
+class Cause:
+    """Why two packages differ."""
+
+    name: str = about("A name of the catalogue, docs/causes.md; `unknown` for what no cause explains.")
+    weight: float = about("How sure it is: 0 to 1.")
+    differences: list[int] = about("The differences it explains: places in the list, from 0.")
+    advice: str | None = about("What would mend them; null where nothing is known.", default=None)
+    evidence: list[str] = about("What it was told by, the strongest first.", default_factory=list)
+
+
+@part
+class RecordDelta:
+    """A thing in which the records of two builds differ."""
+
+    table: Table = about("The part of the record.")
+    name: str = about("The input, package, tool, variable and so on.")
+    original: str | None = about("What the original's record says; null if it has none.")
+    rebuilt: str | None = about("What the rebuild's record says; null if it has none.")
+
+
+@part
+class SegmentSizes:
+    """How large a segment is on both sides."""
+
+    name: Literal["signature", "control", "data"] = about("Which; all signature segments count as one.")
+    original: int | None = about("Compressed bytes in the original; null if it has none.")
+    rebuilt: int | None = about("Compressed bytes in the rebuild; null if it has none.")
+
+
+@part
+class Pair:
+    """An original and its rebuild."""
+
+    original: str | None = about("The original's file; null if it is missing.")
+    rebuilt: str | None = about("The rebuild's file; null if it is missing.")
+    package: str | None = about("NAME-VERSION of the original, else of the rebuild.", default=None)
+    verdict: Verdict | None = about("The strongest statement that holds; null if one of them could not be read.")
+    relations_changed: bool = about(
+        "Whether depend, provides, replaces, install_if or their priorities changed, beyond their order.", default=False
+    )
+    differences: list[Difference] = about("Every difference.", default_factory=list)
+    causes: list[Cause] = about("The likeliest first.", default_factory=list)
+    error: str | None = about("Why there is no verdict.", default=None)
+    identity: str | None = about("apk's identity of the original, the `C:` of an index.", default=None)
+    original_sha256: str | None = about("SHA-256 of the original's file.", default=None, pattern=SHA256)
+    rebuilt_sha256: str | None = about("SHA-256 of the rebuild's file.", default=None, pattern=SHA256)
+    records: list[RecordDelta] | None = about(
+        "In what the records of the two builds differ; null where they were not given.", default=None
+    )
+    origin: str | None = about("`origin` of the original's .PKGINFO.", default=None)
+    arch: str | None = about("`arch` of the original's .PKGINFO.", default=None)
+    aport: str | None = about("The aport's path in its repository, where the original's record says it.", default=None)
+    segments: list[SegmentSizes] = about("In the order of the file; none for what is missing.", default_factory=list)
+    entries: int | None = about(
+        "How many entries the original's data segment has; null where it was not unpacked.", default=None
+    )
+
+
+@part
+class Report:
+    """What `verify --format json` prints."""
+
+    pairs: list[Pair] = about("In the order of the request; of folders by name.")
+    summary: dict[str, int] = about("How many pairs have each verdict.", default_factory=dict)
+    causes: dict[str, int] = about("How many pairs each cause stands in.", default_factory=dict)
+    errors: int = about("How many pairs could not be read.", default=0)
+
+
+@part
+class RecordsReport:
+    """What `compare-records --json` prints."""
+
+    original: str = about("The first record's file.")
+    rebuilt: str = about("The second record's file.")
+    summary: str = about("What follows from the digests, in words.")
+    same: dict[str, bool] = about("Digest (source, environment, outputs) -> whether it is the same in both.")
+    deltas: list[RecordDelta] = about("In the order of the record.")
+
+
+def summed_up(pairs: Iterable[Pair]) -> Report:
+    """The report of some pairs."""
+    kept = list(pairs)
+    verdicts = Counter(str(pair.verdict) for pair in kept if pair.verdict is not None)
+    causes = Counter(cause.name for pair in kept for cause in pair.causes)
+    return Report(
+        pairs=kept,
+        summary=dict(verdicts),
+        causes=dict(causes.most_common()),
+        errors=sum(pair.verdict is None for pair in kept),
+    )
+
+
+def to_json(report: Any) -> str:
+    """A report as a JSON document that ends in a newline."""
+    return json.dumps(asdict(report), indent=2, ensure_ascii=False) + "\n"
+
+
+def readable(text: str) -> str:
+    """Text that any program can print and any reader can parse: no lone surrogates, nothing that steers a terminal."""
+    if text.isprintable():
+        return text
+    plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in plain)

@@ -1,0 +1,106 @@
+"""Compressed files, unpacked to be looked into: gzip, xz, zstd and bzip2, bounded."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from buildinfo.apk.framing import GzipReader
+from buildinfo.errors import FormatError
+
+MAGICS: Final = {"gzip": b"\x1f\x8b\x08", "xz": b"\xfd7zXZ\x00", "zstd": b"\x28\xb5\x2f\xfd", "bzip2": b"BZh"}
+_CHUNK: Final = 1 << 18
+_MAX_MEMORY: Final = 1 << 28
+
+
+class Unpacked(NamedTuple):
+    """A compressed file: `head` is all of it that is not the stream, such as gzip headers and what follows the end."""
+
+    head: bytes
+    content: bytes
+
+
+def compression(data: bytes) -> str | None:
+    """How a file is compressed, by its magic; None if it is not."""
+    return next((name for name, magic in MAGICS.items() if data.startswith(magic)), None)
+
+
+def unpack(data: bytes, limit: int) -> Unpacked:
+    """Unpacks a compressed file.
+
+    Args:
+        data: the file.
+        limit: most bytes that it may unpack to.
+
+    Raises:
+        FormatError: it is not compressed, broken, or unpacks to more.
+    """
+    name = compression(data)
+    head = bytearray()
+    chunks = {"gzip": _gzip, "xz": _xz, "zstd": _zstd, "bzip2": _bzip2}[name](data, head) if name else iter(())
+    if name is None:
+        raise FormatError("not a compressed file")
+    parts: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise FormatError(f"it unpacks to more than {limit} bytes")
+    return Unpacked(bytes(head), b"".join(parts))
+
+
+def _gzip(data: bytes, head: bytearray) -> Iterator[bytes]:
+    reader = GzipReader(io.BytesIO(data), where="gzip")
+    while reader.magic(3) == MAGICS["gzip"]:
+        header = reader.next_member()
+        head += header.raw if header else b""
+        yield from reader.chunks()
+    head += data[reader.offset :]
+
+
+def _xz(data: bytes, head: bytearray) -> Iterator[bytes]:
+    import lzma
+
+    decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, _MAX_MEMORY)
+    try:
+        piece = data
+        while not decompressor.eof:
+            chunk = decompressor.decompress(piece, _CHUNK)
+            piece = b""
+            if not chunk and not decompressor.eof and decompressor.needs_input:
+                raise FormatError("the file ends inside an xz stream")
+            yield chunk
+    except lzma.LZMAError as error:
+        raise FormatError(f"broken xz data ({error})") from None
+    head += decompressor.unused_data
+
+
+def _bzip2(data: bytes, head: bytearray) -> Iterator[bytes]:
+    import bz2
+
+    decompressor = bz2.BZ2Decompressor()
+    try:
+        piece = data
+        while not decompressor.eof:
+            chunk = decompressor.decompress(piece, _CHUNK)
+            piece = b""
+            if not chunk and not decompressor.eof and decompressor.needs_input:
+                raise FormatError("the file ends inside a bzip2 stream")
+            yield chunk
+    except (OSError, ValueError) as error:
+        raise FormatError(f"broken bzip2 data ({error})") from None
+    head += decompressor.unused_data
+
+
+def _zstd(data: bytes, head: bytearray) -> Iterator[bytes]:
+    import zstandard
+
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_MEMORY)
+    try:
+        with decompressor.stream_reader(data, read_across_frames=True) as reader:
+            while chunk := reader.read(_CHUNK):
+                yield chunk
+    except zstandard.ZstdError as error:
+        raise FormatError(f"broken zstd data ({error})") from None
