@@ -1,0 +1,1 @@
+"""The causes, by what they show in."""

@@ -1,0 +1,192 @@
+"""Causes that show in archives and images inside packages."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from buildinfo.verify.explain.cause import Cause
+from buildinfo.verify.explain.dissect.text import SOME
+from buildinfo.verify.explain.evidence import Evidence
+from buildinfo.verify.explain.hunk import Hunk
+
+
+class ArMetadata(Cause):
+    name = "ar-metadata"
+    title = "a static library holds times, owners or modes of its members"
+    advice = (
+        "Let ar work deterministically (`ar D`, `ranlib -D`, the default of Alpine's binutils); `normalize` "
+        "clears them."
+    )
+    kinds = frozenset(("ar",))
+    records = ("installed:binutils", "tool:ar", "environment:ARFLAGS")
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        return 0.95 if hunk.name in ("mtime", "uid", "gid", "mode") else 0.0
+
+
+class ZipTimes(Cause):
+    name = "zip-times"
+    title = "a zip archive or jar holds the times of its members"
+    advice = "Give the members SOURCE_DATE_EPOCH and zip with `TZ=UTC zip -X`, or `jar --date`; `normalize` lowers later times."
+    kinds = frozenset(("zip",))
+    records = ("condition:zone",)
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        return 0.95 if hunk.name in ("time", "extra times") else 0.0
+
+
+class ZipMetadata(Cause):
+    name = "zip-metadata"
+    title = "a zip archive or jar holds owners, permissions or extra fields of its members, or was written otherwise"
+    advice = "Zip with `zip -X` after a chmod of what goes in, with the same program on both sides."
+    kinds = frozenset(("zip",))
+    records = ("condition:umask", "installed", "tool:zip", "tool:jar")
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        return 0.8
+
+
+class TarMetadata(Cause):
+    name = "tar-metadata"
+    title = "a tar archive inside the package holds times or owners of the build"
+    advice = (
+        'Pack with `tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner '
+        "--pax-option=delete=atime,delete=ctime`."
+    )
+    kinds = frozenset(("tar",))
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        return 0.9 if hunk.name not in ("type", "target", "dialect") else 0.0
+
+
+class CpioMetadata(Cause):
+    name = "cpio-metadata"
+    title = "a cpio archive such as an initramfs holds times, inode and device numbers, or owners"
+    advice = (
+        "Pack with `cpio --reproducible` after a `touch -d @$SOURCE_DATE_EPOCH` of what goes in; `normalize` "
+        "clears them."
+    )
+    kinds = frozenset(("cpio",))
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        return 0.95 if hunk.name in ("mtime", "ino", "devmajor", "devminor", "uid", "gid", "nlink") else 0.6
+
+
+class JarManifest(Cause):
+    name = "jar-manifest"
+    title = "the manifest of a jar names who built it, when, and with which Java"
+    advice = (
+        "Drop Built-By, Bnd-LastModified and the like (maven: project.build.outputTimestamp), and build with one JDK; "
+        "`normalize` drops the first two."
+    )
+    kinds = frozenset(("text",))
+    records = ("installed", "tool:java", "tool:javac", "observation")
+
+    _KEY: Final = re.compile(
+        rb"(Built-By|Created-By|Build-Jdk(-Spec)?|Bnd-LastModified|Build-(Time|Date|Timestamp|Host|OS|Number)|"
+        rb"Build(ed|t)?-?(On|At|Host|Time)|Originally-Created-By|Ant-Version|Tool|"
+        rb"Implementation-Build-(Date|Time))\s*: ",
+        re.IGNORECASE,
+    )
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if not hunk.where.endswith("MANIFEST.MF"):
+            return 0.0
+        keys = [self._KEY.match(side) for side in (hunk.before, hunk.after) if side]
+        return 0.95 if keys and all(keys) else 0.0
+
+
+class PngDate(Cause):
+    name = "png-date"
+    title = "an image holds the time it was written"
+    advice = (
+        "Write images without dates (ImageMagick: `-define png:exclude-chunks=date,time`); `normalize` removes them."
+    )
+    kinds = frozenset(("png",))
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.name == "tIME":
+            return 0.95
+        name = hunk.name.removeprefix("text:").lower()
+        return 0.95 if name != hunk.name and ("date" in name or "time" in name) else 0.0
+
+
+class MoDate(Cause):
+    name = "mo-date"
+    title = "compiled translations hold the date of their template or of their last change"
+    advice = (
+        "The date comes from the .po file that was regenerated in the build: do not run `make update-po`, or set "
+        "POT-Creation-Date from SOURCE_DATE_EPOCH; `normalize` lowers later dates."
+    )
+    kinds = frozenset(("mo",))
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        return 0.95 if hunk.name in ("POT-Creation-Date", "PO-Revision-Date") else 0.0
+
+
+class BuildOrder(Cause):
+    name = "readdir-order"
+    title = "the same pieces stand in another order: that of a folder, or of jobs that ran side by side"
+    advice = (
+        "Sort what comes from a folder (`find ... | sort`, LC_ALL=C, $(sort $(wildcard ...))), and write results "
+        "in the order of the input and not as jobs end; `make -j1` shows whether it is the jobs."
+    )
+    kinds = frozenset(("order",))
+    records = ("condition:jobs",)
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.name.startswith("members:") or hunk.name in ("symbols", "sections", "strings"):
+            return 0.9
+        return 0.8 if hunk.name in ("lines", SOME) else 0.0
+
+
+class ZipOrder(Cause):
+    name = "zip-order"
+    title = "the members of a zip archive or jar stand in another order"
+    advice = (
+        "Sort the list of what goes in: `find . -type f | LC_ALL=C sort | zip -X@`; `normalize --handlers "
+        "zip` sorts them."
+    )
+    kinds = frozenset(("order",))
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        return 0.95 if hunk.name == "members:zip" else 0.0
+
+
+class HashSeedOrder(Cause):
+    name = "hash-seed-order"
+    title = "sets or dictionaries were written in the order of their hashes, which every process has its own of"
+    advice = (
+        "Sort before writing (json.dumps(sort_keys=True), sorted(set)), or export PYTHONHASHSEED=0, "
+        "PERL_HASH_SEED=0 for the build."
+    )
+    kinds = frozenset(("order",))
+    records = ("environment:PYTHONHASHSEED", "environment:PERL_HASH_SEED")
+
+    _KEYED: Final = re.compile(rb"\s*[\"']?[\w.@$/-]+[\"']?\s*(:|=>)\s*\S")
+    _ITEM: Final = re.compile(rb"\s*[\"'][^\"']*[\"'],?\s*$")
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.name == "tokens":
+            return 0.85
+        if hunk.name not in ("lines", SOME):
+            return 0.0
+        lines = [line for line in hunk.before.split(b"\n") if line.strip()]
+        keyed = sum(bool(self._KEYED.match(line) or self._ITEM.match(line)) for line in lines)
+        return 0.85 if lines and keyed == len(lines) else 0.0
+
+
+CAUSES: Final[tuple[Cause, ...]] = (
+    ArMetadata(),
+    ZipTimes(),
+    ZipMetadata(),
+    TarMetadata(),
+    CpioMetadata(),
+    JarManifest(),
+    PngDate(),
+    MoDate(),
+    ZipOrder(),
+    HashSeedOrder(),
+    BuildOrder(),
+)

@@ -1,0 +1,350 @@
+"""Causes that show in .PKGINFO, in scripts, and in signatures."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar, Final
+
+from buildinfo.verify.explain import dates
+from buildinfo.verify.explain.cause import Cause
+from buildinfo.verify.explain.evidence import Evidence
+from buildinfo.verify.explain.hunk import Hunk
+
+_PKGINFO: Final = frozenset(("pkginfo",))
+_SHARED_OBJECT: Final = re.compile(rb"!?so:[^\n=<>~]+")
+_VERSIONED: Final = re.compile(rb"^([^\n=<>~]+)([=<>~]+)([^\n]+)$")
+_DIRTY: Final = "-dirty"
+_BLOCK: Final = 4096
+
+
+def commits(evidence: Evidence) -> tuple[str, str]:
+    """The commits of both sides, without the mark of a dirty tree; empty where there is none."""
+    old, new = ((value or "").removesuffix(_DIRTY) for value in evidence.values("commit"))
+    return old, new
+
+
+def is_dirty(evidence: Evidence) -> tuple[bool, bool]:
+    """Whether each side was built from a tree that was not as committed."""
+    old, new = ((value or "").endswith(_DIRTY) for value in evidence.values("commit"))
+    return old, new
+
+
+class _Time(Cause):
+    """A cause that moves SOURCE_DATE_EPOCH: builddate has another value, and the times of all files follow it."""
+
+    kinds = frozenset(
+        ("pkginfo", "metadata", "text", "string", "gzip", "zip", "tar", "ar", "pyc", "png", "uimage", "fdt")
+    )
+    records = ("epoch", "source:commit", "source:dirty")
+
+    def applies(self, evidence: Evidence) -> bool:
+        raise NotImplementedError
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.kind == "pkginfo" and hunk.name == "commit":
+            return 1.0 if self.shows_in_commit and self.applies(evidence) else 0.0
+        if not self.applies(evidence) or not evidence.differs("builddate"):
+            return 0.0
+        if hunk.kind == "pkginfo":
+            return 0.95 if hunk.name == "builddate" else 0.0
+        if hunk.kind != "metadata":
+            return 0.97 if _states_builddate(hunk, evidence) else 0.0
+        return 0.95 if hunk.name == "mtime" and _follows_builddate(hunk, evidence) else 0.0
+
+    shows_in_commit: ClassVar[bool] = True
+
+
+def _states_builddate(hunk: Hunk, evidence: Evidence) -> bool:
+    """Whether a value is, on both sides, the builddate of that side: it was taken from SOURCE_DATE_EPOCH."""
+    pairs = dates.differing(hunk.before, hunk.after)
+    moments = [zip(pair, evidence.builddates, strict=True) for pair in pairs]
+    return bool(pairs) and all(dates.is_of(moment, date) for both in moments for moment, date in both)
+
+
+def _follows_builddate(hunk: Hunk, evidence: Evidence) -> bool:
+    """Whether a time is the builddate on both sides, or not after it on any: it was set or clamped."""
+    try:
+        times = float(hunk.before), float(hunk.after)
+    except ValueError:
+        return False
+    dates = evidence.builddates
+    exact = [date is not None and time == date for time, date in zip(times, dates, strict=True)]
+    return any(exact) or _all_times_move(evidence)
+
+
+def _all_times_move(evidence: Evidence) -> bool:
+    """Whether nearly every file's time differs: old abuild kept several times, all of the build."""
+    return sum(found.difference.field == "mtime" for found in evidence.of_layer("metadata")) > 1
+
+
+class DirtyTree(_Time):
+    name = "dirty-tree"
+    title = "one package was built from an aport with changes that were not committed"
+    advice = (
+        "Commit everything in the aport's folder, or let git ignore it: abuild then takes the time of the commit, and "
+        "not that of the APKBUILD file, as SOURCE_DATE_EPOCH."
+    )
+
+    def applies(self, evidence: Evidence) -> bool:
+        old, new = is_dirty(evidence)
+        return old != new
+
+
+class NoGit(_Time):
+    name = "no-git"
+    title = "git could not name the commit on one side"
+    advice = (
+        "Build in a full clone that git trusts (safe.directory, no export without .git): without a commit abuild takes "
+        "the time of the APKBUILD file as SOURCE_DATE_EPOCH."
+    )
+
+    def applies(self, evidence: Evidence) -> bool:
+        old, new = commits(evidence)
+        return bool(old) != bool(new)
+
+
+class OtherCommit(_Time):
+    name = "other-commit"
+    title = "the two were built from different commits of the aports"
+    advice = "Build from the commit that the original names, in a full clone: a shallow one names another."
+
+    def applies(self, evidence: Evidence) -> bool:
+        old, new = commits(evidence)
+        return bool(old and new) and old != new
+
+
+class EpochRule(_Time):
+    name = "epoch-rule"
+    title = (
+        "SOURCE_DATE_EPOCH was another: the time of the commit on one side, that of a file or of the caller "
+        "on the other"
+    )
+    advice = (
+        "Set SOURCE_DATE_EPOCH to the builddate of the original, or build a clean commit in a full clone so that "
+        "abuild takes the time of the commit on both sides."
+    )
+    shows_in_commit = False
+
+    def applies(self, evidence: Evidence) -> bool:
+        return commits(evidence)[0] == commits(evidence)[1] and not is_dirty(evidence)[0] ^ is_dirty(evidence)[1]
+
+
+class Packager(Cause):
+    name = "packager"
+    title = "PACKAGER was another"
+    advice = "Set PACKAGER in abuild.conf, or in the environment, to what the original's .PKGINFO says."
+    kinds = _PKGINFO
+    records = ("environment:PACKAGER",)
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        return 1.0 if hunk.name == "packager" else 0.0
+
+
+class _Comment(Cause):
+    kinds = frozenset(("comment",))
+    pattern: ClassVar[re.Pattern[bytes]]
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        sides = [side for side in (hunk.before, hunk.after) if side]
+        return 1.0 if sides and all(self.pattern.match(side) for side in sides) else 0.0
+
+
+class AbuildVersion(_Comment):
+    name = "abuild-version"
+    title = "another version of abuild made the package"
+    advice = "Build with the abuild that the comment `Generated by` of the original names."
+    pattern = re.compile(rb"# Generated by ")
+    records = ("condition:abuild", "installed:abuild")
+
+
+class FakerootVersion(_Comment):
+    name = "fakeroot-version"
+    title = "another fakeroot was used, or none"
+    advice = "Install the fakeroot that the original's comment names, or build as it was built (root -F uses none)."
+    pattern = re.compile(rb"# using fakeroot")
+    records = ("installed:fakeroot", "tool:fakeroot", "condition:flags")
+
+
+class DatedComment(_Comment):
+    name = "dated-comment"
+    title = "abuild before 3.13 writes the time of the build into a comment"
+    advice = "Use abuild 3.13 or newer, which writes no date; the comment changes nothing of what is installed."
+    pattern = re.compile(rb"# (Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ")
+
+
+class SizeByDu(Cause):
+    name = "size-by-du"
+    title = "`size` counts disk blocks on one side: abuild before 3.15 asks du"
+    advice = "Use abuild 3.15 or newer, or `normalize --handlers size`: it writes the sum of the files."
+    kinds = _PKGINFO
+    records = ("condition:abuild", "installed:abuild")
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.name != "size":
+            return 0.0
+        values = [int(side) for side in (hunk.before, hunk.after) if side.isdigit()]
+        return 0.95 if len(values) == 2 and any(value % _BLOCK == 0 for value in values) else 0.0
+
+
+class LocaleOrder(Cause):
+    name = "locale-order"
+    title = "the same relations stand in another order: `sort` follows the locale"
+    advice = "Build with LC_ALL=C (or unset): a locale such as en_US or tr_TR sorts provides and depend otherwise."
+    kinds = _PKGINFO
+    records = ("condition:locale",)
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        ordered = hunk.before == hunk.after and b"\n" in hunk.before
+        return 1.0 if ordered and hunk.name in ("depend", "provides", "replaces", "install_if", "triggers") else 0.0
+
+
+class SharedObject(Cause):
+    name = "so-dependency"
+    title = "a dependency on a shared library was gained or lost"
+    advice = (
+        "A library was found on one side only: compare the installed packages and the output of configure; name what "
+        "the build needs in makedepends, and switch off what it should not find."
+    )
+    kinds = _PKGINFO
+    records = ("installed",)
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.name != "depend":
+            return 0.0
+        moved = _names(hunk.before) ^ _names(hunk.after)
+        return 0.9 if moved and all(_SHARED_OBJECT.fullmatch(name) for name in moved) else 0.0
+
+
+class SharedObjectProvided(Cause):
+    name = "so-provided"
+    title = "a shared library is provided on one side only, or under another name"
+    advice = (
+        "Compare what the two builds installed in the library folders: the library was not built, renamed, or "
+        "versioned anew."
+    )
+    kinds = _PKGINFO
+    records = ("installed", "input")
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.name != "provides":
+            return 0.0
+        moved = _names(hunk.before) ^ _names(hunk.after)
+        return 0.9 if moved and all(_SHARED_OBJECT.fullmatch(name) for name in moved) else 0.0
+
+
+class DependencyDrift(Cause):
+    name = "dependency-drift"
+    title = "the packages that it was built with had other versions"
+    advice = "Install the build dependencies in the versions that the original's record names."
+    kinds = _PKGINFO
+    records = ("installed",)
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.name not in ("depend", "provides", "install_if") or hunk.before == hunk.after:
+            return 0.0
+        if evidence.differs("pkgver"):
+            return 0.0
+        gone, come = _names(hunk.before), _names(hunk.after)
+        if gone and gone == come:
+            return 0.9
+        libraries = {name for name in gone | come if _SHARED_OBJECT.fullmatch(name)}
+        stems = [{_stem(name) for name in side} for side in (gone, come)]
+        return 0.9 if libraries == gone | come and stems[0] == stems[1] and gone and come else 0.0
+
+
+class RecipeEdited(Cause):
+    name = "recipe-edited"
+    title = "the APKBUILD was edited and pkgrel was not raised"
+    advice = "Compare the two commits of the aport; raise pkgrel with every change that reaches the package."
+    kinds = _PKGINFO
+    records = ("input:APKBUILD", "source:commit")
+
+    _WRITTEN: ClassVar = frozenset(
+        {"pkgdesc", "url", "license", "maintainer", "replaces", "provides", "depend", "install_if"}
+        | {"provider_priority", "replaces_priority", "origin", "pkgname", "pkgver", "arch"}
+    )
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.name not in self._WRITTEN or (hunk.before == hunk.after and b"\n" in hunk.before):
+            return 0.0
+        if hunk.name in ("depend", "provides"):
+            traced = [line for side in (hunk.before, hunk.after) for line in side.split(b"\n") if _is_traced(line)]
+            return 0.0 if traced else 0.6
+        return 0.9 if hunk.name in ("pkgdesc", "url", "license", "maintainer") else 0.8
+
+
+class Trigger(Cause):
+    name = "trigger"
+    title = "what apk runs when files of other packages change, or for which folders, was changed"
+    advice = "Compare `triggers` and the trigger's script in the aport at the two commits."
+    kinds = frozenset(("script", "pkginfo"))
+    records = ("input", "source:commit")
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.kind == "script":
+            return 0.9 if hunk.name == ".trigger" else 0.0
+        return 0.9 if hunk.name == "triggers" and hunk.before != hunk.after else 0.0
+
+
+class InstallScript(Cause):
+    name = "install-script"
+    title = "a script that apk runs was changed"
+    advice = "Compare the scripts of the aport at the two commits: what a script does is never told by its package."
+    kinds = frozenset(("script",))
+    records = ("input", "source:commit")
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        return 0.8
+
+
+class SigningKey(Cause):
+    name = "signing-key"
+    title = "the two are signed by different keys, or one is not signed"
+    advice = (
+        "Nothing has to be mended: no rebuilder has the original's key. `signature graft` puts the original's "
+        "signature on a rebuild whose control segment is the same."
+    )
+    kinds = frozenset(("signature",))
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        return 1.0
+
+
+def _is_traced(line: bytes) -> bool:
+    """Whether abuild finds such a relation by itself: libraries, programs, pkg-config and Python modules."""
+    return line.startswith((b"so:", b"cmd:", b"pc:", b"py3.", b"dlopen:"))
+
+
+def _names(side: bytes) -> set[bytes]:
+    """The names of relations, without the versions that are asked for."""
+    found = set()
+    for line in side.split(b"\n"):
+        match = _VERSIONED.match(line)
+        found.add(match[1] if match else line)
+    return found - {b""}
+
+
+def _stem(name: bytes) -> bytes:
+    """A shared library without the numbers of its version: so:libfoo.so.3 and so:libfoo.so.4."""
+    return re.sub(rb"[.\d]+$", b"", re.sub(rb"-[\d.]+\.so", b".so", name))
+
+
+CAUSES: Final[tuple[Cause, ...]] = (
+    DirtyTree(),
+    NoGit(),
+    OtherCommit(),
+    EpochRule(),
+    Packager(),
+    AbuildVersion(),
+    FakerootVersion(),
+    DatedComment(),
+    SizeByDu(),
+    LocaleOrder(),
+    DependencyDrift(),
+    SharedObject(),
+    SharedObjectProvided(),
+    RecipeEdited(),
+    Trigger(),
+    InstallScript(),
+    SigningKey(),
+)

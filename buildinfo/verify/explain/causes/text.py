@@ -1,0 +1,204 @@
+"""Causes that show in text: times, hosts, users, kernels, random identifiers."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar, Final
+
+from buildinfo.verify.explain import dates
+from buildinfo.verify.explain.cause import MARK, Cause, Masked, TextCause
+from buildinfo.verify.explain.evidence import Evidence
+from buildinfo.verify.explain.hunk import Hunk
+
+
+class TextTime(TextCause):
+    name = "text-time"
+    title = "a time of the build was written into a file"
+    advice = (
+        'Take the time from SOURCE_DATE_EPOCH: `date -u -d "@$SOURCE_DATE_EPOCH"`, and its like in other languages; or '
+        "do not write it."
+    )
+    certainty = 0.85
+    records = ("epoch", "observation")
+
+    def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        return dates.masked(before, MARK), dates.masked(after, MARK)
+
+
+class TimeZone(TextCause):
+    name = "time-zone"
+    title = "one moment was written in two time zones"
+    advice = "Build with TZ=UTC, or write times with `date -u`."
+    certainty = 0.93
+    records = ("condition:zone",)
+
+    def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        pairs = dates.differing(before, after)
+        if not pairs or any(not self._same(old, new) for old, new in pairs):
+            return before, after
+        return dates.masked(before, MARK), dates.masked(after, MARK)
+
+    def _same(self, old: dates.Moment, new: dates.Moment) -> bool:
+        if not (old.dated and new.dated) or old.length > 60 or old.length != new.length:
+            return False
+        return old.zoned and new.zoned and old.seconds == new.seconds
+
+
+class _Named(TextCause):
+    """A name that stands behind a word which says what it is."""
+
+    patterns: ClassVar[tuple[re.Pattern[bytes], ...]]
+    observed: ClassVar[str]
+
+    def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        for known, side in zip(self._known(evidence), (before, after), strict=True):
+            if known and known in side:
+                before, after = (self._replaced(text, name) for text, name in self._both(before, after, evidence))
+                break
+        for pattern in self.patterns:
+            if pattern.search(before) and pattern.search(after):
+                before, after = pattern.sub(_keep, before), pattern.sub(_keep, after)
+        return before, after
+
+    def _known(self, evidence: Evidence) -> tuple[bytes, bytes]:
+        """What the records observed, if they did."""
+        if evidence.records is None:
+            return b"", b""
+        names = []
+        for record in (evidence.records.original, evidence.records.rebuilt):
+            value = None if record.observations is None else getattr(record.observations, self.observed)
+            names.append(value.encode() if isinstance(value, str) else b"")
+        return names[0], names[1]
+
+    def _both(self, before: bytes, after: bytes, evidence: Evidence) -> list[tuple[bytes, bytes]]:
+        return list(zip((before, after), self._known(evidence), strict=True))
+
+    def _replaced(self, text: bytes, name: bytes) -> bytes:
+        return re.sub(rb"(?<![\w.-])" + re.escape(name) + rb"(?![\w-])", MARK, text) if name else text
+
+
+def _keep(match: re.Match[bytes]) -> bytes:
+    """The word stays, the name behind it goes."""
+    start, end = match.span("name")
+    text, base = match[0], match.start()
+    return text[: start - base] + MARK + text[end - base :]
+
+
+def _words(*patterns: bytes) -> tuple[re.Pattern[bytes], ...]:
+    return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
+
+
+_NAME: Final = rb"(?P<name>[A-Za-z_][\w.-]*\w|\w)"
+_IS: Final = rb"[\"']?\]?\s*(?::|=>|=|\bis\b|\bwas\b|\s)\s*[\"'<(\[]?\s*"
+
+
+class HostName(_Named):
+    name = "host-name"
+    title = "the name of the machine that built was written into a file"
+    advice = (
+        "Do not write it: pass a fixed name (KBUILD_BUILD_HOST, HOSTNAME, configure's cache), or patch the "
+        "call of hostname."
+    )
+    certainty = 0.9
+    observed = "host"
+    records = ("observation:host",)
+    patterns = _words(
+        rb"(?<![\w.+-])[\w.+-]+@" + _NAME + rb"(?![\w-])(?!\.[a-z])",
+        rb"\b(?:[\w-]*host(?:[ _-]?name)?|node(?:[ _-]?name)?|machine(?:[ _-]?name)?|uname[ _-]n|server[ _-]?name)"
+        + _IS
+        + _NAME,
+        rb"\b(?:built|compiled|configured|generated|created|packaged|running|executed)(?:\s+\S+){0,3}?\s+on\s+"
+        rb"(?:host\s+)?[\"'<(]?" + _NAME,
+        rb"\b(?:Linux|uname:?)\s+" + _NAME + rb"(?=\s+\d+\.\d+)",
+    )
+
+
+class UserName(_Named):
+    name = "user-name"
+    title = "the name of the user who built was written into a file"
+    advice = (
+        "Do not write it: pass a fixed name (KBUILD_BUILD_USER, USER=builder), or patch the call of whoami or getpwuid."
+    )
+    certainty = 0.92
+    observed = "user"
+    records = ("observation:user",)
+    patterns = _words(
+        rb"(?<![\w.+/-])" + _NAME + rb"(?=@[\w-])",
+        rb"\b(?:[\w-]*user(?:[ _-]?name)?|login|logname|whoami|owner|builder|author|packager|account)" + _IS + _NAME,
+        rb"\b(?:built|build|compiled|compile|configured|generated|created|packaged|installed)[ _-]?by" + _IS + _NAME,
+        rb"(?<![\w/.])/(?:home|Users|export/home)/" + _NAME + rb"(?=[\s\"':;,)]|/?$|/\.)",
+    )
+
+
+class Kernel(_Named):
+    name = "kernel"
+    title = "the version of the running kernel was written into a file"
+    advice = "Do not ask `uname -r` in a build: it tells of the machine that builds. Pass what is meant to configure."
+    certainty = 0.92
+    observed = "kernel"
+    records = ("observation:kernel",)
+    patterns = _words(
+        rb"\b(?:linux|kernel(?:[ _-]?(?:version|release))?|uname(?:[ _-]?r)?|os[ _-]?(?:release|version)|"
+        rb"(?:build|host)[ _-]?(?:kernel|os))[\w-]*" + _IS + rb"(?:linux[\s-]*)?(?:[\w.-]+\s+)??"
+        rb"(?P<name>\d+\.\d+(?:\.\d+)?(?:[-+~.\w]*)(?:\s+#\d+[^\"\n]{0,80})?)",
+        rb"(?P<name>#\d+(?:-\w+)?\s+(?:SMP\s+)?(?:PREEMPT\S*\s+)?(?:Debian\s+\S+\s+)?[^\"\n]{0,60}\d{4})",
+        rb"(?P<name>\b[2-7]\.\d{1,3}\.\d{1,3}-\d+(?:[-.]\w+)*-"
+        rb"(?:generic|lts|virt|amd64|arm64|edge|default|cloud|azure|aws|rpi)\w*)",
+    )
+
+
+class Uuid(TextCause):
+    name = "uuid"
+    title = "a random identifier was made in the build"
+    advice = "Derive it from the source (uuid5 of the name and version), or pass a fixed one."
+    certainty = 0.9
+
+    _UUID: Final = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])")
+
+    def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        return self._UUID.sub(MARK, before), self._UUID.sub(MARK, after)
+
+
+class Jobs(TextCause):
+    name = "jobs"
+    title = "the number of parallel jobs or processors was written into a file"
+    advice = "Do not record MAKEFLAGS or nproc; build with the JOBS of the original where it cannot be helped."
+    certainty = 0.9
+    records = ("condition:jobs",)
+
+    _PATTERNS: Final = (
+        re.compile(rb"(?<![\w-])(?:-j|--jobs[= ]|--parallel[= ]|-j )\d+\b"),
+        re.compile(
+            rb"(?i)\b(?:\w*jobs|nproc|ncpus?|num_?cpus?|cpu_?count|n_?threads|\w*processors|parallel\w*)"
+            + _IS
+            + rb"\d+\b"
+        ),
+    )
+
+    def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        for pattern in self._PATTERNS:
+            if pattern.search(before) and pattern.search(after):
+                before, after = pattern.sub(MARK, before), pattern.sub(MARK, after)
+        return before, after
+
+
+class LineEnds(Cause):
+    name = "line-ends"
+    title = "the lines end otherwise: CR LF and LF"
+    advice = "Check out the source without conversion (git core.autocrlf=false, .gitattributes)."
+    kinds = frozenset(("text",))
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        return 0.9 if hunk.name == "line ends" else 0.0
+
+
+CAUSES: Final[tuple[Cause, ...]] = (
+    TimeZone(),
+    HostName(),
+    UserName(),
+    Kernel(),
+    Uuid(),
+    Jobs(),
+    TextTime(),
+    LineEnds(),
+)

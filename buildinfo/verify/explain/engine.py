@@ -1,0 +1,184 @@
+"""From differences to causes: every hunk goes to the cause that explains it best, and what is left is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from buildinfo.verify.explain.catalogue import CATALOGUE
+from buildinfo.verify.explain.cause import Cause, TextCause
+from buildinfo.verify.explain.dissect import dissect
+from buildinfo.verify.explain.dissect.text import SOME
+from buildinfo.verify.explain.evidence import Evidence
+from buildinfo.verify.explain.hunk import Hunk
+from buildinfo.verify.found import Found
+from buildinfo.verify.report import Cause as Reported
+from buildinfo.verify.report import readable
+
+UNKNOWN: Final = "unknown"
+LEAST: Final = 0.3
+"""A hunk is not explained by a cause that is less sure."""
+MAX_EVIDENCE: Final = 5
+"""Most lines of evidence that a cause is reported with."""
+UNSUPPORTED: Final = 0.5
+"""By what a cause loses where both records are known and say nothing of it."""
+
+
+@dataclass
+class _Claims:
+    """What one cause explains: differences, with how sure it is of each, and what it was told by."""
+
+    weights: dict[int, float] = field(default_factory=dict)
+    evidence: list[str] = field(default_factory=list)
+    hunks: int = 0
+
+    def add(self, index: int, weight: float, hunk: Hunk | None) -> None:
+        self.weights[index] = max(weight, self.weights.get(index, 0.0))
+        self.hunks += 1
+        if hunk is not None and len(self.evidence) < MAX_EVIDENCE:
+            self.evidence.append(excerpt(hunk))
+
+
+def explain(evidence: Evidence) -> list[Reported]:
+    """The causes of all differences, the likeliest first; `unknown` is the last."""
+    claims: dict[Cause, _Claims] = {}
+    unknown = _Claims()
+    later: list[int] = []
+    for index, found in enumerate(evidence.found):
+        if is_consequence(found, evidence):
+            later.append(index)
+            continue
+        _explain_one(index, dissect(found, evidence), evidence, claims, unknown)
+    _attach(later, evidence, claims, unknown)
+    ranked = sorted(
+        ((cause, _weight(cause, claim, evidence), claim) for cause, claim in claims.items()),
+        key=lambda entry: (-entry[1], -len(entry[2].weights), -entry[2].hunks, CATALOGUE.index(entry[0])),
+    )
+    reported = [_reported(cause, weight, claim) for cause, weight, claim in ranked]
+    if unknown.weights:
+        reported.append(
+            Reported(
+                name=UNKNOWN, weight=0.0, differences=sorted(unknown.weights), advice=None, evidence=unknown.evidence
+            )
+        )
+    return reported
+
+
+def is_consequence(found: Found, evidence: Evidence) -> bool:
+    """Whether a difference follows from others: the hash and size of data, and a signature over another control."""
+    difference = found.difference
+    if difference.layer == "signature":
+        return any(other.difference.layer != "signature" for other in evidence.found)
+    if difference.layer != "control":
+        return False
+    others = [other.difference for other in evidence.found]
+    if difference.field == "datahash":
+        return any(other.layer in ("metadata", "file", "framing") for other in others)
+    return difference.field == "size" and any(other.layer == "file" for other in others)
+
+
+def _explain_one(
+    index: int, hunks: Iterable[Hunk], evidence: Evidence, claims: dict[Cause, _Claims], unknown: _Claims
+) -> None:
+    """Finds the cause of each hunk of one difference."""
+    roots: list[Hunk] = []
+    following: list[Hunk] = []
+    for hunk in hunks:
+        (following if hunk.follows else roots).append(hunk)
+    judged = [(hunk, best_of(hunk, evidence)) for hunk in roots or following]
+    whole = all(best for _, best in judged)
+    for hunk, best in judged:
+        if not best or (hunk.name == SOME and not whole):
+            unknown.add(index, 0.0, hunk)
+            continue
+        for cause, weight in best:
+            claims.setdefault(cause, _Claims()).add(index, weight, hunk)
+
+
+def best_of(hunk: Hunk, evidence: Evidence) -> list[tuple[Cause, float]]:
+    """The cause that explains a hunk best; several where a text has several; none where none does."""
+    candidates = [cause for cause in CATALOGUE if hunk.kind in cause.kinds]
+    weighed = [(cause, cause.weigh(hunk, evidence)) for cause in candidates]
+    likely = [entry for entry in weighed if entry[1] >= LEAST]
+    if likely:
+        return [max(likely, key=lambda entry: entry[1])]
+    return _together([cause for cause in candidates if isinstance(cause, TextCause)], hunk, evidence)
+
+
+def _together(causes: list[TextCause], hunk: Hunk, evidence: Evidence) -> list[tuple[Cause, float]]:
+    """The causes that explain a text together, and none that is not needed for it."""
+
+    def left(chosen: list[TextCause]) -> bool:
+        before, after = hunk.before, hunk.after
+        for cause in chosen:
+            before, after = cause.mask(hunk, before, after, evidence)
+        return before != after
+
+    if len(causes) < 2 or left(causes):
+        return []
+    needed = list(causes)
+    for cause in causes:
+        fewer = [other for other in needed if other is not cause]
+        if not left(fewer):
+            needed = fewer
+    return [(cause, cause.certainty * 0.9) for cause in needed]
+
+
+def _attach(later: list[int], evidence: Evidence, claims: dict[Cause, _Claims], unknown: _Claims) -> None:
+    """Differences that follow from others have the causes of those."""
+    for index in later:
+        difference = evidence.found[index].difference
+        layers = {"datahash": ("metadata", "file", "framing"), "size": ("file",)}.get(
+            difference.field or "", ("control", "metadata", "file", "framing")
+        )
+        for claim in (*claims.values(), unknown):
+            first = {evidence.found[other].difference.layer for other in claim.weights}
+            if first & set(layers):
+                claim.weights[index] = claim.weights.get(index, 0.0)
+
+
+def _weight(cause: Cause, claim: _Claims, evidence: Evidence) -> float:
+    weight = max(claim.weights.values())
+    records = evidence.records
+    if records is None or not cause.records:
+        return weight
+    if any(records.differing(*wanted.split(":", 1)) for wanted in cause.records):
+        return min(1.0, weight + 0.5 * (1 - weight))
+    return weight * UNSUPPORTED
+
+
+def _reported(cause: Cause, weight: float, claim: _Claims) -> Reported:
+    return Reported(
+        name=cause.name,
+        weight=round(weight, 2),
+        differences=sorted(claim.weights),
+        advice=cause.advice,
+        evidence=list(dict.fromkeys(claim.evidence)),
+    )
+
+
+def excerpt(hunk: Hunk, limit: int = 70) -> str:
+    """A hunk in one readable line."""
+    place = ":".join(part for part in (hunk.file, hunk.where) if part) or hunk.name
+    before, after = _windows(hunk.before, hunk.after, limit)
+    return readable(f"{place}: {before} -> {after}")
+
+
+def _windows(before: bytes, after: bytes, limit: int) -> tuple[str, str]:
+    """Both values, cut to where they differ."""
+    start = 0
+    if max(len(before), len(after)) > limit:
+        shared = next((at for at, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), 0)
+        start = max(0, shared - limit // 3)
+    return _window(before, start, limit), _window(after, start, limit)
+
+
+def _window(value: bytes, start: int, limit: int) -> str:
+    piece = value[start : start + limit]
+    if not piece:
+        return "(nothing)"
+    binary = sum(byte < 9 or 13 < byte < 32 or byte >= 127 for byte in piece) * 4 > len(piece)
+    text = piece[: limit // 2].hex() if binary else piece.decode("utf-8", "backslashreplace").strip("\n")
+    cut = len(value) > start + (limit // 2 if binary else limit)
+    return f"{'...' if start else ''}{text}{'...' if cut else ''}"

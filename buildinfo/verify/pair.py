@@ -1,0 +1,84 @@
+"""One original and its rebuild: the strongest verdict that holds, every difference, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from buildinfo.errors import BuildinfoError
+from buildinfo.verify.compare import compare, relations_changed
+from buildinfo.verify.contents import read_contents
+from buildinfo.verify.describe import describe
+from buildinfo.verify.entries import differing_files
+from buildinfo.verify.equal import Opening, read_opening, same_data
+from buildinfo.verify.explain.engine import explain
+from buildinfo.verify.explain.evidence import Evidence, Records
+from buildinfo.verify.files import Files
+from buildinfo.verify.found import Found
+from buildinfo.verify.report import Pair, readable
+from buildinfo.verify.signatures import signature_differences
+from buildinfo.verify.verdict import weakest
+
+
+def verify_pair(original: Path, rebuilt: Path, records: Records | None = None) -> Pair:
+    """Compares two packages.
+
+    Args:
+        original, rebuilt: the files.
+        records: the buildinfos of the two builds, where they are known.
+
+    Raises:
+        FormatError, IntegrityError: one of them is no whole v2 package.
+        UnreadableError: one of them cannot be read.
+    """
+    first, second = read_opening(original), read_opening(rebuilt)
+    pair = Pair(
+        original=readable(str(original)),
+        rebuilt=readable(str(rebuilt)),
+        package=readable(f"{first.pkginfo.pkgname}-{first.pkginfo.pkgver}"),
+        verdict="identical",
+        identity=first.identity,
+        records=None if records is None else records.deltas,
+    )
+    describe(pair, (original, first), (rebuilt, second), records)
+    if first.control.sha256 == second.control.sha256:
+        digests = same_data(original, first, rebuilt, second)
+        if digests is not None:
+            pair.original_sha256, pair.rebuilt_sha256 = digests
+            return pair if digests[0] == digests[1] else _told_apart_by_signatures(pair, first, second, records)
+    return _compared(pair, original, rebuilt, records)
+
+
+def try_pair(original: Path, rebuilt: Path, records: Records | None = None) -> Pair:
+    """As `verify_pair`; what cannot be read gives a pair without a verdict, and with the reason."""
+    try:
+        return verify_pair(original, rebuilt, records)
+    except BuildinfoError as error:
+        reason = str(error)
+    except OSError as error:
+        reason = f"{error.filename or original}: {error.strerror or error}"
+    return Pair(original=readable(str(original)), rebuilt=readable(str(rebuilt)), verdict=None, error=readable(reason))
+
+
+def _told_apart_by_signatures(pair: Pair, first: Opening, second: Opening, records: Records | None) -> Pair:
+    """Control and data are the same bytes."""
+    pair.verdict = "identical-unsigned"
+    differences = signature_differences(*((side.signatures, side.signature_segments) for side in (first, second)))
+    found = [Found(difference, "identical-unsigned") for difference in differences]
+    return _told(pair, Evidence(first.pkginfo, second.pkginfo, found, None, records))
+
+
+def _compared(pair: Pair, original: Path, rebuilt: Path, records: Records | None) -> Pair:
+    first, second = read_contents(original), read_contents(rebuilt)
+    pair.original_sha256, pair.rebuilt_sha256 = first.package.sha256, second.package.sha256
+    pair.entries = len(first.entries)
+    with Files(first, second, differing_files(first, second)) as files:
+        found = compare(first, second, files.same_normalized)
+        pair.verdict = weakest(entry.gravity for entry in found)
+        pair.relations_changed = relations_changed(found)
+        return _told(pair, Evidence(first.pkginfo, second.pkginfo, found, files, records))
+
+
+def _told(pair: Pair, evidence: Evidence) -> Pair:
+    pair.differences = [found.difference for found in evidence.found]
+    pair.causes = explain(evidence)
+    return pair
