@@ -256,45 +256,6 @@ class NormalizeReport:
 
 
 @part
-class SignatureEntry:
-    """A signature of a package or index."""
-
-    type: str = about("RSA (over SHA-1), RSA256, RSA512 or DSA.")
-    key_name: Text = about("File name of the public key.")
-    size: int = about("Bytes of the signature.")
-    status: Literal["good", "bad", "unknown-key", "unsupported", "unseen", "not-checked"] = about(
-        "good, bad: that key made it, or did not; unknown-key: no key of that name was given; unsupported: apk knows "
-        "no such type; unseen: it stands where apk does not look; not-checked: no keys were given."
-    )
-    reason: str | None = about("Why it is bad.")
-
-
-SignatureResult = Literal["listed", "done", "holds", "does-not-hold", "error"]
-
-
-@part
-class SignatureFile:
-    """What `signature` found out about a file, or did with it."""
-
-    path: str = about("The file, as it was named.")
-    kind: Literal["package", "index", "signatures"] | None = about(
-        "What it is; signatures: what `extract` writes. Null if that could not be told."
-    )
-    result: SignatureResult = about("What became of it.")
-    reason: Text | None = about("Why it does not hold, was refused or could not be read; else what to know of it.")
-    output: str | None = about("The file that was written.")
-    verified: bool = about("Whether a signature of it was found good with a key that the user named.")
-    signatures: list[SignatureEntry] = about("Of `output` where one is written, else of the file.")
-
-
-@part
-class SignatureReport:
-    """What `signature VERB --json` prints."""
-
-    files: list[SignatureFile] = about("One for each file that was named.")
-
-
-@part
 class Output:
     """A package that the build made."""
 

@@ -10,6 +10,7 @@ from buildinfo.errors import UsageError
 #: Name -> what it describes.
 SCHEMAS = {
     "buildinfo": "the record of a build, X.buildinfo.toml, as parsed",
+    "index": "what index reproduced --json prints",
     "normalize": "what normalize --json prints",
     "signature": "what signature VERB --json prints",
 }
@@ -25,9 +26,15 @@ def render(name: str) -> str:
         raise UsageError(f"no schema is named {name}", mend=f"there are: {', '.join(SCHEMAS)}")
     from pydantic import TypeAdapter
 
-    from buildinfo.model import BuildInfo, NormalizeReport, SignatureReport
+    from buildinfo.model import BuildInfo, NormalizeReport
+    from buildinfo.signature_report import IndexReport, SignatureReport
 
-    models: dict[str, Any] = {"buildinfo": BuildInfo, "normalize": NormalizeReport, "signature": SignatureReport}
+    models: dict[str, Any] = {
+        "buildinfo": BuildInfo,
+        "index": IndexReport,
+        "normalize": NormalizeReport,
+        "signature": SignatureReport,
+    }
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:abuild-buildinfo:{name}:1",

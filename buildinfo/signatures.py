@@ -16,8 +16,9 @@ from buildinfo.apk.keys import TYPES, KeyFolder, PrivateKey, SigningType
 from buildinfo.apk.signed import Signed, read_signed
 from buildinfo.apk.signing import Checked, check, refusal, repeated, sign, signature_segment, unchecked
 from buildinfo.errors import FormatError, IntegrityError, SignatureError, UnreadableError, UsageError
-from buildinfo.model import SignatureEntry, SignatureFile, SignatureResult, as_text
+from buildinfo.model import as_text
 from buildinfo.normalize.place import beside, later_than_index
+from buildinfo.signature_report import SignatureEntry, SignatureFile, SignatureResult
 
 NOT_VERIFIED = "signature not verified"
 
@@ -113,7 +114,7 @@ def add(
     """
     signed = _require_whole(read_signed(path))
     _require_sound(signed)
-    signature = sign(signed, key, kind, name)
+    signature = sign(signed.digests, key, kind, name)
     public = key.public_key()
     for old in signed.signatures:
         if old.file_name == signature.file_name:
@@ -225,11 +226,7 @@ def _result(
 
 
 def _put(source: Path, target: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Writes a file that is there whole or not at all; a device or pipe is written to."""
-    if target.exists() and not target.is_file() and not target.is_dir():
-        with target.open("wb") as file:
-            write(file)
-        return
+    """Writes a file that is there whole or not at all."""
     same = target.exists() and target.samefile(source)
     with beside(source, target, write, kept=same) as new:
         now = later_than_index(target.parent)

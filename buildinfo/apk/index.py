@@ -19,6 +19,7 @@ from buildinfo.apk.framing import GzipReader
 from buildinfo.apk.segments import MAX_SIGNATURES
 from buildinfo.apk.signature import Signature, is_signature, read_signature
 from buildinfo.apk.tar import TarReader
+from buildinfo.apk.tarheader import BLOCK
 from buildinfo.errors import FormatError, UnreadableError
 
 MAX_MEMBERS: Final = 32
@@ -155,6 +156,42 @@ def _bounded(reader: GzipReader) -> Iterator[bytes]:
         if reader.unpacked > MAX_INDEX:
             raise FormatError(f"an index of more than {MAX_INDEX} bytes", where=reader.where)
         yield chunk
+
+
+def raw_records(index: Index) -> Iterator[bytes]:
+    """The records as they stand in the file, each with the empty line that ends it; as many as `records`."""
+    lines: list[bytes] = []
+    for line in index.raw.split(b"\n"):
+        if line:
+            lines.append(line)
+        elif lines:
+            yield b"\n".join((*lines, b"", b""))
+            lines.clear()
+
+
+def index_tar(description: bytes | None, records: bytes, epoch: int) -> bytes:
+    """The tar of an index, in the dialect of `apk index` (apk-tools 2.14 `io_archive.c`, `apk_tar_write_entry`).
+
+    Args:
+        description: the file DESCRIPTION, or None to leave it out.
+        records: the file APKINDEX.
+        epoch: the time of both, seconds since 1970-01-01 UTC, at most 8 ** 11 - 1.
+    """
+    files = [(b"APKINDEX", records)] if description is None else [(b"DESCRIPTION", description), (b"APKINDEX", records)]
+    entries = [_header(name, len(body), epoch) + body + bytes(-len(body) % BLOCK) for name, body in files]
+    return b"".join(entries) + bytes(2 * BLOCK)
+
+
+def _header(name: bytes, size: int, mtime: int) -> bytes:
+    block = bytearray(BLOCK)
+    block[: len(name)] = name
+    block[100:124] = b"0000644\x000000000\x000000000\x00"
+    block[124:148] = b"%012o%012o" % (size, mtime)
+    block[148:157] = b" " * 8 + b"0"
+    block[257:265] = b"ustar  \0"
+    block[265:269] = block[297:301] = b"root"
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
 
 
 def _records(index: bytes, path: Path) -> Iterator[dict[str, str]]:

@@ -14,12 +14,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 from buildinfo.apk.beside import Beside
 from buildinfo.apk.segments import MAX_SIGNATURES, OpenSegment, PackageStream
 from buildinfo.apk.signature import Signature, read_signature
 from buildinfo.errors import FormatError, UnreadableError
+
+if TYPE_CHECKING:
+    from buildinfo.apk.index import Index
 
 MAX_HEAD: Final = 4 << 20
 """Most bytes of all signature segments of a file."""
@@ -136,14 +139,33 @@ def _package(
 
 
 def _index(file: BinaryIO, path: Path) -> Signed:
-    from buildinfo.apk.index import newest, read_index
+    from buildinfo.apk.index import read_index
 
     index = read_index(path)
-    head = _head(file, path, index.covered_from)
-    seen = index.signatures[: len(index.signatures) - len(index.unseen)]
-    unsigned = index.digests["sha256"].hex()
-    epoch = newest(index.records)
-    return Signed(path, "index", seen, index.unseen, head, unsigned, index.digests, None, epoch)
+    return signed_index(path, index, _head(file, path, index.covered_from))
+
+
+def signed_index(path: Path, index: Index, head: bytes = b"") -> Signed:
+    """An index that was read already, as its signatures see it.
+
+    Args:
+        path: its file.
+        index: the index.
+        head: its signature segments, if they are wanted.
+    """
+    from buildinfo.apk.index import newest
+
+    return Signed(
+        path=path,
+        kind="index",
+        signatures=index.signatures[: len(index.signatures) - len(index.unseen)],
+        unseen=index.unseen,
+        head=head,
+        unsigned_sha256=index.digests["sha256"].hex(),
+        digests=index.digests,
+        defect=None,
+        epoch=newest(index.records),
+    )
 
 
 def _head(file: BinaryIO, path: Path, size: int) -> bytes:

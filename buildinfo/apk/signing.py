@@ -6,7 +6,7 @@ it has and looks at no other, so one that does not hold hides those behind it: h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -100,11 +100,11 @@ def refusal(signed: Signed, checked: Sequence[Checked], keys: KeyFolder) -> str 
     return reason
 
 
-def sign(signed: Signed, key: PrivateKey, kind: SigningType, name: str | None = None) -> Signature:
-    """Signs a package or an index.
+def sign(digests: Mapping[str, bytes], key: PrivateKey, kind: SigningType, name: str | None = None) -> Signature:
+    """Signs what a package or index gives to be signed.
 
     Args:
-        signed: the file.
+        digests: of the bytes that the signature is to cover, by the names of hashlib.
         key: the key.
         kind: the type of the signature.
         name: the name that its public half has where it is trusted; by default the key file's, and `.pub`.
@@ -114,7 +114,7 @@ def sign(signed: Signed, key: PrivateKey, kind: SigningType, name: str | None = 
         MissingToolError: the library refuses the hash.
     """
     key_name = check_key_name(key.public_name if name is None else name)
-    digest = signed.digests[TYPES[kind]]
+    digest = digests[TYPES[kind]]
     signature = Signature(kind, key_name, key.sign(kind, digest))
     if key.public_key().mismatch(kind, signature.data, digest) is not None:
         raise BuildinfoError("the signature that it made does not hold", where=key.path, mend="is the memory sound?")

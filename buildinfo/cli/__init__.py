@@ -32,6 +32,7 @@ COMMANDS = {
     "show": "show a buildinfo, package, index, installed database or capture",
     "validate": "check a buildinfo against its schema and its own digests",
     "signature": "list, take off, put back, add and verify signatures of packages and indices",
+    "index": "write an index of what was reproduced",
     "schema": "print a JSON Schema, or list them",
 }
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from buildinfo.cli.streams import plain, readable, writable
+from buildinfo.cli.streams import plain, readable, source_date_epoch, writable
 
 if TYPE_CHECKING:
-    from buildinfo.model import SignatureFile
+    from buildinfo.signature_report import SignatureFile
 
 DESCRIPTION = """\
 Signatures of v2 packages and indices are data: they can be taken off and put back.
@@ -125,7 +124,8 @@ def _verb(args: argparse.Namespace) -> Callable[[Path, Path | None], SignatureFi
 def _one(verb: Callable[[Path, Path | None], SignatureFile], name: str, output: str | None) -> SignatureFile:
     """The result for one file under the name that the user gave, whatever comes of it."""
     from buildinfo.errors import BuildinfoError, SignatureError
-    from buildinfo.model import SignatureFile, as_text
+    from buildinfo.model import as_text
+    from buildinfo.signature_report import SignatureFile
 
     try:
         with _named(name) as path:
@@ -191,19 +191,3 @@ def ask_passphrase(path: Path) -> Callable[[], bytes] | None:
         return getpass.getpass(f"Passphrase of {path}: ").encode()
 
     return ask
-
-
-def source_date_epoch() -> int | None:
-    """SOURCE_DATE_EPOCH, if it is set.
-
-    Raises:
-        UsageError: it is no number of seconds.
-    """
-    from buildinfo.errors import UsageError
-
-    text = os.environ.get("SOURCE_DATE_EPOCH")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= 12):
-        raise UsageError(f"SOURCE_DATE_EPOCH is {text[:40]!r}, not a number of seconds since 1970")
-    return int(text)

@@ -1,0 +1,89 @@
+"""``index``: indices of what was reproduced."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from buildinfo.cli.streams import plain, readable, source_date_epoch, writable
+
+DESCRIPTION = """\
+Writes the vendor's index with only the packages in it that were reproduced, signed by the rebuilder.
+
+Packages are matched by their identity, the C: of the index. Records stay as they are; the packages stay the vendor's
+files. Whoever trusts the rebuilder's key alone can install what is in this index and nothing else.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    from buildinfo.verify.verdict import DEFAULT, LADDER
+
+    verbs = parser.add_subparsers(prog=parser.prog, dest="verb", metavar="VERB", required=True)
+    what = "the vendor's index, filtered to what was reproduced"
+    command = verbs.add_parser("reproduced", help=what, formatter_class=parser.formatter_class)
+    command.description = DESCRIPTION
+    command.add_argument("--from", dest="source", metavar="APKINDEX", required=True, help="the vendor's index")
+    command.add_argument(
+        "--report", metavar="FILE", required=True, help="what verify --format json printed; - for standard input"
+    )
+    command.add_argument("--key", metavar="KEY", type=Path, required=True, help="RSA private key to sign with")
+    command.add_argument("--name", metavar="NAME", help="of the public key; default: that of KEY, and .pub")
+    command.add_argument(
+        "--type", choices=("RSA", "RSA256"), default="RSA", help="RSA is over SHA-1; default: %(default)s"
+    )
+    command.add_argument(
+        "--at-least",
+        choices=LADDER,
+        default=DEFAULT,
+        metavar="VERDICT",
+        help=f"{', '.join(LADDER)}; default: %(default)s",
+    )
+    command.add_argument("--keys", metavar="DIR", type=Path, help="the vendor's signature has to hold with these")
+    command.add_argument("-o", "--output", metavar="FILE", required=True, help="the index to write; - for stdout")
+    command.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    from buildinfo.apk.keys import KeyFolder, read_private_key
+    from buildinfo.cli.signature import ask_passphrase
+    from buildinfo.errors import UsageError
+    from buildinfo.files import replace_file
+    from buildinfo.reproduced import LARGEST, reproduced
+
+    if args.json and args.output == "-":
+        raise UsageError("--json and the result cannot both go to standard output", mend="use -o FILE")
+    if args.source == args.report == "-":
+        raise UsageError("standard input can be read only once")
+    with readable(args.source) as source, readable(args.report) as report, writable(args.output) as output:
+        with report.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        made = reproduced(
+            source,
+            data,
+            read_private_key(args.key, ask_passphrase(args.key)),
+            at_least=args.at_least,
+            keys=None if args.keys is None else KeyFolder(args.keys),
+            kind=args.type,
+            name=args.name,
+            epoch=source_date_epoch(),
+            where="standard input" if args.report == "-" else report,
+        )
+        replace_file(output, made.index)
+    found = made.report
+    found.index, found.output = args.source, args.output
+    if not found.kept:
+        print("abuild-buildinfo: nothing in this index reached the verdict: the result is empty", file=sys.stderr)
+    if args.json:
+        import json
+        from dataclasses import asdict
+
+        print(json.dumps(asdict(found), indent=2))
+        return 0
+    notes = [f"{found.kept} of {found.kept + found.left_out} packages"]
+    if found.elsewhere:
+        notes.append(f"{found.elsewhere} reproduced packages are not in this index")
+    if not found.verified:
+        notes.append(f"{args.source}: signature not verified")
+    print(plain(f"{args.output}: {'; '.join(notes)}"), file=sys.stderr if args.output == "-" else sys.stdout)
+    return 0
