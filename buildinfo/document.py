@@ -20,6 +20,7 @@ import tomli_w
 from buildinfo.errors import FormatError, RecordError, UnreadableError
 
 if TYPE_CHECKING:
+    from buildinfo.apk.keys import KeyFolder
     from buildinfo.model import BuildInfo
 
 Document = dict[str, Any]
@@ -137,17 +138,41 @@ def load(document: Document, where: object) -> BuildInfo:
     return record
 
 
-def read(path: Path) -> BuildInfo:
-    """Read and check a buildinfo file.
+def read_bytes(path: Path, keys: KeyFolder | None = None) -> bytes:
+    """The bytes of a buildinfo file: those that were verified are those that are given.
+
+    Args:
+        path: the file.
+        keys: the signature beside it has to hold with these; if None it is not looked at.
 
     Raises:
         UnreadableError: it cannot be opened.
-        FormatError: it is not TOML.
-        RecordError: it does not fit the model or its digests.
+        SignatureError: it has no signature, or one that does not hold.
+        FormatError: its signature is of a newer format, or a key file holds no key.
     """
     try:
         with path.open("rb") as stream:
             data = stream.read(LARGEST + 1)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror}", where=path) from error
-    return load(parse(data, path), path)
+    if keys is not None:
+        from buildinfo.record_signature import check_record, read_signature_file
+
+        check_record(data, read_signature_file(path), keys, path)
+    return data
+
+
+def read(path: Path, keys: KeyFolder | None = None) -> BuildInfo:
+    """Read and check a buildinfo file.
+
+    Args:
+        path: the file.
+        keys: the signature beside it has to hold with these; if None it is not looked at.
+
+    Raises:
+        UnreadableError: it cannot be opened.
+        FormatError: it is not TOML.
+        RecordError: it does not fit the model or its digests.
+        SignatureError: it has no signature, or one that does not hold.
+    """
+    return load(parse(read_bytes(path, keys), path), path)

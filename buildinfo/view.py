@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from buildinfo.errors import FormatError, UnreadableError
+from buildinfo.errors import FormatError, UnreadableError, UsageError
 
 if TYPE_CHECKING:
+    from buildinfo.apk.keys import KeyFolder
     from buildinfo.apk.v2 import Segment
 
 #: Longest buildinfo or database that is read, bytes.
@@ -31,17 +32,22 @@ class Shown:
     lines: list[str]
 
 
-def look(source: Path | bytes) -> Shown:
+def look(source: Path | bytes, keys: KeyFolder | None = None) -> Shown:
     """Find out what a file is and describe it.
 
     Args:
         source: a file or capture directory, or the bytes of a buildinfo or installed database.
+        keys: only a buildinfo will do, and the signature beside it has to hold with these.
 
     Raises:
         UnreadableError: it cannot be read.
         FormatError: it is none of the kinds, or malformed.
         RecordError: a buildinfo that does not hold.
+        SignatureError: it has no signature, or one that does not hold.
+        UsageError: a signature is required of what has no file.
     """
+    if keys is not None:
+        return _signed(source, keys)
     if isinstance(source, bytes):
         return _by_content(source, "standard input")
     if source.is_dir():
@@ -54,6 +60,16 @@ def look(source: Path | bytes) -> Shown:
         return _compressed(source) if data == _GZIP else _by_content(data, source)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror}", where=source) from error
+
+
+def _signed(source: Path | bytes, keys: KeyFolder) -> Shown:
+    if isinstance(source, bytes):
+        raise UsageError("standard input has no signature beside it", mend="name the file")
+    from buildinfo import document
+
+    parsed = document.parse(document.read_bytes(source, keys), source)
+    document.load(parsed, source)
+    return Shown(parsed, _record(parsed))
 
 
 def _by_content(data: bytes, where: object) -> Shown:

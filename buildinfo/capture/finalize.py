@@ -16,8 +16,9 @@ from buildinfo.capture.assemble import assemble
 from buildinfo.capture.normalizing import Normalizer, Recorded
 from buildinfo.capture.reader import PLAIN_NAME, Capture, read_capture
 from buildinfo.document import dumps
-from buildinfo.errors import CaptureError, UnreadableError
+from buildinfo.errors import BuildinfoError, CaptureError, UnreadableError
 from buildinfo.files import replace_file
+from buildinfo.record_signature import sign_record, signature_path
 
 #: Suffix of the record beside the packages.
 SUFFIX = ".buildinfo.toml"
@@ -43,7 +44,14 @@ class Finalized:
     notes: tuple[str, ...]
 
 
-def finalize(path: Path, *, repodest: Path | None = None, keep: bool = False, unsigned: bool = False) -> Finalized:
+def finalize(
+    path: Path,
+    *,
+    repodest: Path | None = None,
+    keep: bool = False,
+    unsigned: bool = False,
+    sign: bool = False,
+) -> Finalized:
     """Normalize the packages of a capture and write its buildinfo.
 
     Args:
@@ -52,6 +60,7 @@ def finalize(path: Path, *, repodest: Path | None = None, keep: bool = False, un
             that holds ARCH folders.
         keep: leave the capture where it is; it is removed otherwise.
         unsigned: a package that changes loses its signature; otherwise it is signed anew with the same key.
+        sign: sign the record with the packager's key; what the capture's BUILDINFO_SIGN asks for, unless `unsigned`.
 
     Raises:
         CaptureError: the capture is incomplete or damaged.
@@ -67,11 +76,20 @@ def finalize(path: Path, *, repodest: Path | None = None, keep: bool = False, un
     data = dumps(record)
     written = not (target.is_file() and target.read_bytes() == data)
     if written:
+        signature_path(target).unlink(missing_ok=True)  # first: no record ever has the signature of another
         replace_file(target, data)
-    _dispose(path, keep or normalizer.failed or capture.local.get("BUILDINFO_KEEP") == "1")
     notes = normalizer.notes
+    kept = "(the capture is kept: when that is mended, run abuild-buildinfo finalize"
     if normalizer.failed:
-        notes[-1] += f" (the capture is kept: when that is mended, run abuild-buildinfo finalize --reindex {path})"
+        notes[-1] += f" {kept} --reindex {path})"
+    failed = normalizer.failed
+    if sign or (capture.local.get("BUILDINFO_SIGN") == "1" and not unsigned):
+        try:
+            _sign(target, data, capture, packages)
+        except (BuildinfoError, OSError) as error:
+            failed = True
+            notes.append(f"the record is not signed: {error} {kept} --sign {path})")
+    _dispose(path, keep or failed or capture.local.get("BUILDINFO_KEEP") == "1")
     notes += [f"{taint.name}: {taint.reason}" for taint in record.taints if taint.name == "missing-file"]
     if capture.hooks != __version__:
         notes.append(
@@ -80,6 +98,24 @@ def finalize(path: Path, *, repodest: Path | None = None, keep: bool = False, un
         )
     files = tuple(folder / name for name in sorted(packages))
     return Finalized(path, target, written, files, tuple(normalizer.changed), tuple(notes))
+
+
+def _sign(target: Path, record: bytes, capture: Capture, packages: dict[str, Recorded]) -> None:
+    """Write the signature of a record beside it: by the key that signs the packages, under its name there.
+
+    Raises:
+        BuildinfoError, OSError: it is not signed anew.
+    """
+    from buildinfo.apk.keys import read_private_key
+
+    key = capture.local.get("PACKAGER_PRIVKEY", "")
+    if not key:
+        raise UnreadableError("no key is known to sign with", mend="set PACKAGER_PRIVKEY")
+    names = {signature.key_name for entry in packages.values() for signature in entry.package.signatures}
+    signed = sign_record(record, read_private_key(Path(key)), names.pop() if len(names) == 1 else None)
+    file = signature_path(target)
+    if not (file.is_file() and file.read_bytes() == signed):
+        replace_file(file, signed)
 
 
 def _packages(capture: Capture, folder: Path, normalizer: Normalizer) -> dict[str, Recorded]:

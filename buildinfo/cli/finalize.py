@@ -15,6 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unsigned", action="store_true", help="do not sign: packages that change lose their signature"
     )
+    parser.add_argument("--sign", action="store_true", help="sign the buildinfo with the packager's key")
     parser.add_argument("--keep", action="store_true", help="do not remove the capture")
     parser.add_argument("--before-index", action="store_true", help=argparse.SUPPRESS)  # the hooks: apk index comes
 
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     status = 0
     for capture in captures:
         try:
-            done = finalize(capture, repodest=args.packages, keep=args.keep, unsigned=args.unsigned)
+            done = finalize(capture, repodest=args.packages, keep=args.keep, unsigned=args.unsigned, sign=args.sign)
             print(f"{done.record}: {'written' if done.written else 'unchanged'}")
             for package in done.normalized:
                 print(f"{package}: normalized")

@@ -7,16 +7,22 @@ import json
 import sys
 from pathlib import Path
 
+from buildinfo.cli.trust import add_trust_options, trusted_keys
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="a buildinfo, or - for standard input")
     parser.add_argument("--json", action="store_true", help="one JSON document")
+    add_trust_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from buildinfo import document
-    from buildinfo.errors import BuildinfoError, RecordError
+    from buildinfo.errors import BuildinfoError, RecordError, SignatureError, UsageError
 
+    keys = trusted_keys(args)
+    if keys is not None and "-" in args.files:
+        raise UsageError("standard input has no signature beside it", mend="name the file")
     results = []
     for name in args.files:
         status, reason = 0, None
@@ -26,8 +32,8 @@ def run(args: argparse.Namespace) -> int:
                     document.parse(sys.stdin.buffer.read(document.LARGEST + 1), "standard input"), "standard input"
                 )
             else:
-                document.read(Path(name))
-        except RecordError as error:
+                document.read(Path(name), keys)
+        except (RecordError, SignatureError) as error:
             status, reason = 1, str(error)
         except BuildinfoError as error:
             status, reason = 2, str(error)
