@@ -22,6 +22,7 @@ class Cause:
         title: the cause in words, a clause: "the packages were built in different folders".
         advice: what mends it, in one or two sentences.
         kinds: the kinds of hunks that it may explain.
+        is_carried: whether it is a value of the whole build that other causes carry into files.
         records: what of two buildinfos differs where this is the cause: `table` or `table:name`, any of them.
     """
 
@@ -29,6 +30,7 @@ class Cause:
     title: ClassVar[str]
     advice: ClassVar[str]
     kinds: ClassVar[frozenset[str]]
+    is_carried: ClassVar[bool] = False
     records: ClassVar[tuple[str, ...]] = ()
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:

@@ -21,6 +21,8 @@ LEAST: Final = 0.3
 """A hunk is not explained by a cause that is less sure."""
 MAX_EVIDENCE: Final = 5
 """Most lines of evidence that a cause is reported with."""
+CARRIER: Final = 0.5
+"""By what the cause loses that only carried another one into a file."""
 UNSUPPORTED: Final = 0.5
 """By what a cause loses where both records are known and say nothing of it."""
 
@@ -102,7 +104,13 @@ def best_of(hunk: Hunk, evidence: Evidence) -> list[tuple[Cause, float]]:
     weighed = [(cause, cause.weigh(hunk, evidence)) for cause in candidates]
     likely = [entry for entry in weighed if entry[1] >= LEAST]
     if likely:
-        return [max(likely, key=lambda entry: entry[1])]
+        best = max(likely, key=lambda entry: entry[1])
+        if not best[0].is_carried:
+            return [best]
+        # What carried it into the file is worth naming, too: without it nothing of this file would differ.
+        carriers = [entry for entry in likely if not entry[0].is_carried]
+        carrier = max(carriers, key=lambda entry: entry[1], default=None)
+        return [best] if carrier is None or hunk.kind == "metadata" else [best, (carrier[0], carrier[1] * CARRIER)]
     return _together([cause for cause in candidates if isinstance(cause, TextCause)], hunk, evidence)
 
 

@@ -36,6 +36,7 @@ class _Time(Cause):
         ("pkginfo", "metadata", "text", "string", "gzip", "zip", "tar", "ar", "pyc", "png", "uimage", "fdt")
     )
     records = ("epoch", "source:commit", "source:dirty")
+    is_carried = True
 
     def applies(self, evidence: Evidence) -> bool:
         raise NotImplementedError
