@@ -10,9 +10,11 @@ from buildinfo.errors import UsageError
 #: Name -> what it describes.
 SCHEMAS = {
     "buildinfo": "the record of a build, X.buildinfo.toml, as parsed",
+    "compare-records": "what compare-records --json prints",
     "index": "what index reproduced --json prints",
     "normalize": "what normalize --json prints",
     "signature": "what signature VERB --json prints",
+    "verify": "what verify --format json prints",
 }
 
 
@@ -28,12 +30,15 @@ def render(name: str) -> str:
 
     from buildinfo.model import BuildInfo, NormalizeReport
     from buildinfo.signature_report import IndexReport, SignatureReport
+    from buildinfo.verify.report import RecordsReport, Report
 
     models: dict[str, Any] = {
         "buildinfo": BuildInfo,
+        "compare-records": RecordsReport,
         "index": IndexReport,
         "normalize": NormalizeReport,
         "signature": SignatureReport,
+        "verify": Report,
     }
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,0 +1,1 @@
+"""A report in the forms that people and programs read: one module each. JSON is `buildinfo.verify.report.to_json`."""
