@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from building import Builder
 
+from buildinfo.cli import COMMANDS
+
 
 def program(*words: str | Path, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-I", "-m", "buildinfo", *(str(word) for word in words)]
@@ -186,7 +188,7 @@ def test_bad_usage_is_two_and_one_line(words: list[str]) -> None:
     assert done.stderr.count("\n") == 1, done.stderr
 
 
-@pytest.mark.parametrize("command", ["enable", "disable", "doctor", "finalize", "show", "validate", "schema"])
+@pytest.mark.parametrize("command", list(COMMANDS))
 def test_every_command_has_help(command: str) -> None:
     done = program(command, "--help")
     assert done.returncode == 0

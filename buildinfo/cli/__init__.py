@@ -16,6 +16,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from types import ModuleType
 
 from buildinfo import __version__
 from buildinfo.errors import BuildinfoError, SignatureError
@@ -29,6 +30,8 @@ COMMANDS = {
     "doctor": "check keys, configuration, hooks, tools and captures left behind",
     "finalize": "turn captures into a buildinfo beside its packages",
     "normalize": "make packages, archives and trees deterministic",
+    "verify": "compare packages with their rebuilds: how much is the same, and why not more",
+    "compare-records": "compare the buildinfos of two builds",
     "show": "show a buildinfo, package, index, installed database or capture",
     "validate": "check a buildinfo against its schema and its own digests",
     "signature": "list, take off, put back, add and verify signatures of packages and indices",
@@ -74,6 +77,10 @@ def _end(number: int, _: object) -> None:
     sys.exit(128 + number)
 
 
+def _module(command: str) -> ModuleType:
+    return import_module(f"buildinfo.cli.{command.replace('-', '_')}")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -105,12 +112,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         description = summary[0].upper() + summary[1:] + "."
         command = commands.add_parser(name, help=summary, description=description, formatter_class=_Help)
         if name == named:
-            import_module(f"buildinfo.cli.{name}").configure(command)
+            _module(name).configure(command)
     try:
         args = parser.parse_args(list(_joined(words)))
         if args.command is None:
             parser.error("no command is given")
-        return int(import_module(f"buildinfo.cli.{args.command}").run(args))
+        return int(_module(args.command).run(args))
     except BuildinfoError as error:
         from buildinfo.cli.streams import plain
 

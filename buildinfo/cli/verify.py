@@ -1,0 +1,211 @@
+"""``verify``: whether two packages are the same, how much so, and why they are not."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from buildinfo.cli.streams import plain, readable
+from buildinfo.cli.trust import add_trust_options, trusted_keys
+
+if TYPE_CHECKING:
+    from buildinfo.verify.batch import Progress, RecordsOf
+    from buildinfo.verify.report import Report
+    from buildinfo.verify.verdict import Verdict
+
+DESCRIPTION = """\
+Compares packages with their rebuilds. Says the strongest that holds, and why nothing stronger does:
+
+  identical             the same bytes
+  identical-unsigned    the same control and data segments; signatures differ or are missing
+  identical-normalized  the same once both are normalized
+  payload-identical     the same files and scripts; times, ids, framing or descriptive fields differ
+  different             anything else
+
+Exit status: 0 if every pair is as good as --at-least asks, 1 if one is not, 2 if one could not be read.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    from buildinfo.verify.verdict import DEFAULT, Verdict
+
+    parser.description = DESCRIPTION
+    parser.add_argument("original", metavar="ORIGINAL", nargs="?", help="a package or a folder; - for standard input")
+    parser.add_argument("rebuilt", metavar="REBUILT", nargs="?", help="its rebuild, or the folder of all rebuilds")
+    parser.add_argument(
+        "--at-least",
+        choices=get_args(Verdict),
+        default=DEFAULT,
+        metavar="VERDICT",
+        help="what is good enough; default: %(default)s",
+    )
+    parser.add_argument(
+        "--batch", metavar="FILE", help="compare what a list of original<TAB>rebuilt names; - for stdin"
+    )
+    parser.add_argument(
+        "--format", choices=("text", "json", "html", "sarif"), default="text", help="default: %(default)s"
+    )
+    parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
+    parser.add_argument("--output", metavar="FILE", default="-", help="write the report there; default: stdout")
+    parser.add_argument("-v", "--verbose", action="store_true", help="in text: list every pair and every difference")
+    parser.add_argument(
+        "-j", "--jobs", type=_jobs, metavar="N", help="processes; default: all processors if there is much"
+    )
+    parser.add_argument("--records", action="store_true", help="use the buildinfos that lie beside the packages")
+    parser.add_argument("--original-record", metavar="FILE", type=Path, help="the buildinfo of the original's build")
+    parser.add_argument("--rebuilt-record", metavar="FILE", type=Path, help="the buildinfo of the rebuild's build")
+    add_trust_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from buildinfo.verify.verdict import reaches
+
+    _require_sense(args)
+    report = _compare(args, _records(args), _progress())
+    _write(args.output, _rendered(report, args))
+    for pair in report.pairs:
+        if pair.verdict is None:
+            print(f"abuild-buildinfo: {plain(pair.error or 'could not be compared')}", file=sys.stderr)
+    if report.errors:
+        return 2
+    return int(not all(reaches(pair.verdict, args.at_least) for pair in report.pairs))
+
+
+def _require_sense(args: argparse.Namespace) -> None:
+    """Refuses what does not go together."""
+    from buildinfo.errors import UsageError
+
+    named = [name for name in (args.original, args.rebuilt) if name is not None]
+    if args.batch is not None and named:
+        raise UsageError("--batch and packages do not go together")
+    if args.batch is None and len(named) != 2:
+        raise UsageError("ORIGINAL and REBUILT are needed, or --batch", mend="see abuild-buildinfo verify --help")
+    if named == ["-", "-"]:
+        raise UsageError("standard input can be read only once")
+    if (args.original_record is None) != (args.rebuilt_record is None):
+        raise UsageError("--original-record and --rebuilt-record go together")
+    if args.records and args.original_record is not None:
+        raise UsageError("--records looks for buildinfos, and --original-record names one: use one of them")
+    if named and all(_is_record(name) for name in named):
+        raise UsageError("these are two buildinfos", mend=f"use abuild-buildinfo compare-records {' '.join(named)}")
+
+
+def _is_record(name: str) -> bool:
+    return name.endswith(".buildinfo.toml") and Path(name).is_file()
+
+
+def _compare(args: argparse.Namespace, records: RecordsOf | None, progress: Progress | None) -> Report:
+    from buildinfo.verify.batch import verify, verify_list
+
+    if args.batch is not None:
+        with readable(args.batch) as path:
+            where = "standard input" if args.batch == "-" else args.batch
+            return verify_list(_lines(path, where), where, jobs=args.jobs, records=records, progress=progress)
+    with ExitStack() as stack:
+        original, rebuilt = (stack.enter_context(readable(name)) for name in (args.original, args.rebuilt))
+        report = verify(original, rebuilt, jobs=args.jobs, records=records, progress=progress)
+        for pair in report.pairs if "-" in (args.original, args.rebuilt) else ():
+            if args.original == "-":
+                pair.original, waited = "-", original
+            else:
+                pair.rebuilt, waited = "-", rebuilt
+            pair.error = pair.error and pair.error.replace(str(waited), "standard input")
+        return report
+
+
+def _lines(path: Path, where: object) -> list[str]:
+    """The lines of a list. Names of files need not be text."""
+    from buildinfo.errors import UnreadableError
+
+    try:
+        return os.fsdecode(path.read_bytes()).split("\n")
+    except OSError as error:
+        raise UnreadableError(f"cannot be read: {error.strerror}", where=where) from error
+
+
+def _records(args: argparse.Namespace) -> RecordsOf | None:
+    """What finds the buildinfos of a pair, where they are asked for."""
+    from functools import partial
+
+    from buildinfo.errors import UsageError
+
+    keys = trusted_keys(args)
+    if not args.records and args.original_record is None:
+        if keys is not None:
+            raise UsageError("--require-signature is about buildinfos", mend="name them, or add --records")
+        return None
+    from buildinfo import document
+    from buildinfo.verify.recorded import RecordsBeside
+    from buildinfo.verify.records import related
+
+    read = partial(document.read, keys=keys)
+    if args.records:
+        return RecordsBeside(read)
+    given = related(read(args.original_record), read(args.rebuilt_record))
+    return lambda original, rebuilt: given
+
+
+def _rendered(report: Report, args: argparse.Namespace) -> str:
+    bar: Verdict = args.at_least
+    if args.format == "json":
+        from buildinfo.verify.report import to_json
+
+        return to_json(report)
+    if args.format == "html":
+        from buildinfo.verify.reports import html
+
+        return html.render(report, bar)
+    if args.format == "sarif":
+        from buildinfo.verify.reports import sarif
+
+        return sarif.render(report, bar)
+    import shutil
+
+    from buildinfo.verify.reports import plain as text
+
+    terminal = args.output == "-" and sys.stdout is not None and sys.stdout.isatty()
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = shutil.get_terminal_size().columns if terminal else 100
+    return text.render(report, bar, verbose=args.verbose, width=width, colour=colour)
+
+
+def _write(name: str, text: str) -> None:
+    """Writes a report; a file is there whole or not at all, a device or pipe is written to."""
+    from buildinfo.errors import UsageError
+    from buildinfo.files import replace_file
+
+    data = text.encode("utf-8", "backslashreplace")
+    path = Path(name)
+    if name == "-":
+        if sys.stdout is None:
+            raise UsageError("standard output is closed")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    elif path.exists() and not path.is_file() and not path.is_dir():
+        path.write_bytes(data)
+    else:
+        replace_file(path, data)
+
+
+def _progress() -> Progress | None:
+    """Counts the pairs on standard error, where that is a terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return None
+
+    def count(done: int, total: int) -> None:
+        if total > 1:
+            end = "\r\x1b[K" if done == total else ""
+            print(f"\r{done} of {total} pairs{end}", end="", file=sys.stderr, flush=True)
+
+    return count
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 1024):
+        raise argparse.ArgumentTypeError("not a number of processes")
+    return int(text)
