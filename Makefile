@@ -47,9 +47,10 @@ fuzz: $(VENV)/ready ## Fuzz every reader and handler, SECONDS=600 for each
 	$(BIN)/python tests/fuzz/run.py all --seconds $(SECONDS)
 
 .PHONY: schemas
-schemas: $(VENV)/ready ## Write schemas/ anew from the model
+schemas: $(VENV)/ready ## Write schemas/ anew from the model, and docs/causes.md from the catalogue
 	for name in $$($(BIN)/abuild-buildinfo schema | cut -d' ' -f1); do \
 		$(BIN)/abuild-buildinfo schema "$$name" >"schemas/$$name.schema.json" || exit; done
+	$(BIN)/python -m buildinfo.verify.explain.catalogue >docs/causes.md
 
 .PHONY: bench
 bench: $(VENV)/ready ## Measure the figures that are promised

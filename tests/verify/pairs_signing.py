@@ -1,16 +1,13 @@
-"""RSA keys that are the same in every run, so that a signed pair can be made again byte for byte. For tests only."""
+"""RSA keys that stay the same while the tests run, so that a signed pair can be made again byte for byte."""
 
 from __future__ import annotations
 
-import hashlib
-import random
 from dataclasses import dataclass
 from functools import cache
 
-_BITS = 2048
-_EXPONENT = 65537
-_SHA1 = bytes.fromhex("3021300906052b0e03021a05000414")
-_SMALL = [n for n in range(3, 2000, 2) if all(n % d for d in range(3, int(n**0.5) + 1, 2))]
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA1
 
 
 @dataclass(frozen=True)
@@ -18,28 +15,14 @@ class RsaKey:
     """A key pair and the name that packages give it."""
 
     name: str
-    modulus: int
-    private: int
+    private: RSAPrivateKey
 
     def sign(self, content: bytes) -> bytes:
         """What `abuild-sign` makes by `openssl dgst -sha1 -sign`: PKCS #1 v1.5 (RFC 8017, 8.2)."""
-        digest = _SHA1 + hashlib.sha1(content).digest()
-        size = _BITS // 8
-        block = b"\0\1" + b"\xff" * (size - len(digest) - 3) + b"\0" + digest
-        return pow(int.from_bytes(block, "big"), self.private, self.modulus).to_bytes(size, "big")
+        return self.private.sign(content, PKCS1v15(), SHA1())
 
 
 @cache
-def rsa_key(name: str, seed: int) -> RsaKey:
-    """The key of that seed."""
-    numbers = random.Random(seed)
-    first, second = _prime(numbers), _prime(numbers)
-    return RsaKey(name, first * second, pow(_EXPONENT, -1, (first - 1) * (second - 1)))
-
-
-def _prime(numbers: random.Random) -> int:
-    half = _BITS // 2
-    while True:
-        found = numbers.getrandbits(half) | (3 << (half - 2)) | 1
-        if all(found % small for small in _SMALL) and pow(2, found - 1, found) == 1 and found % _EXPONENT != 1:
-            return found
+def rsa_key(name: str, number: int) -> RsaKey:
+    """The key of that name and number."""
+    return RsaKey(name, generate_private_key(65537, 2048))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from pairs import FACTORS, MIXED_FACTORS, NEAR, Factor, Pair
 
-from buildinfo.verify.explain.catalogue import CATALOGUE
+from buildinfo.verify.explain.catalogue import CATALOGUE, page
 from buildinfo.verify.pair import verify_pair
 
 
@@ -48,3 +49,7 @@ def test_every_cause_has_a_name_a_title_and_advice_of_its_own() -> None:
         assert cause.title
         assert cause.advice.endswith(".")
         assert cause.kinds
+
+
+def test_the_page_of_causes_is_the_catalogue() -> None:
+    assert (Path(__file__).parents[2] / "docs" / "causes.md").read_text() == page()

@@ -30,3 +30,31 @@ CATALOGUE: Final[tuple[Cause, ...]] = (
     *paths.CAUSES,
     *text.CAUSES,
 )
+
+
+def page() -> str:
+    """The catalogue for people: docs/causes.md."""
+    rows = [
+        f"### {cause.name}\n\n{cause.title[0].upper()}{cause.title[1:]}.\n\n*Mend:* {cause.advice}\n"
+        for cause in CATALOGUE
+    ]
+    return "\n".join([_HEAD, *rows])
+
+
+_HEAD: Final = """\
+# Causes
+
+`verify` tells why two packages differ. Differences are taken apart into hunks: one value, one line, one header field.
+Every hunk goes to the cause that is surest of it; several causes go together where one line has several. What no cause
+explains is `unknown`, with an excerpt: nothing is guessed.
+
+A cause has a weight from 0 to 1. It is the certainty of its surest hunk, raised where the records of both builds differ
+in what belongs to it (another gcc and another `.comment`), and halved where both are known and say nothing of it.
+A value that follows from others, such as a hash, a size or an offset, has the causes of those.
+
+This page is written from the catalogue by `make schemas`; of equal weights the first cause wins.
+"""
+
+
+if __name__ == "__main__":
+    print(page(), end="")
