@@ -28,7 +28,7 @@ class ArMetadata(Cause):
 class ZipTimes(Cause):
     name = "zip-times"
     title = "a zip archive or jar holds the times of its members"
-    advice = "Give the members SOURCE_DATE_EPOCH and zip with `TZ=UTC zip -X`, or `jar --date`; `normalize` lowers them."
+    advice = "Give members SOURCE_DATE_EPOCH, zip with `TZ=UTC zip -X`, or `jar --date`; `normalize` lowers them."
     kinds = frozenset(("zip",))
     records = ("condition:zone",)
 
