@@ -19,6 +19,7 @@ MOST_NAMES: Final = 3
 MOST_CHILDREN: Final = 5
 """Most details of one file that it shows."""
 _DIGEST: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,}\b")
+_WHOLE: Final = "the segment as a whole"
 _IN_CONTROL: Final = frozenset((".PKGINFO", *SCRIPTS))
 _GRAVEST: Final = ("file", "control", "signature", "metadata", "framing")
 """Layers in the order in which the tree prefers them."""
@@ -118,7 +119,7 @@ def _tree(found: list[Difference]) -> Html:
         by_place.setdefault(_place(difference), []).append(difference)
     places = sorted(by_place, key=lambda place: min(_GRAVEST.index(entry.layer) for entry in by_place[place]))
     root = _Node()
-    for place in sorted(places[:MOST_LEAVES]):
+    for place in sorted(places[:MOST_LEAVES], key=lambda place: (place != _WHOLE, place)):
         root.at([part for part in place.split("/") if part] or [place]).found = by_place[place]
     rest = len(places) - MOST_LEAVES
     more = tag("p", f"and {rest} more", class_="rest") if rest > 0 else None
@@ -129,7 +130,7 @@ def _place(difference: Difference) -> str:
     """Where a difference hangs in the tree."""
     if difference.path is not None:
         return difference.path
-    return ".PKGINFO" if difference.layer == "control" else "the segment as a whole"
+    return ".PKGINFO" if difference.layer == "control" else _WHOLE
 
 
 def _nodes(parent: _Node) -> Iterator[Html]:
