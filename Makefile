@@ -57,3 +57,4 @@ bench: $(VENV)/ready ## Measure the figures that are promised
 	$(BIN)/python bench/figures.py
 	$(BIN)/python bench/hooks.py
 	$(BIN)/python bench/normalize.py
+	$(BIN)/python bench/verify.py

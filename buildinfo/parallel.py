@@ -9,6 +9,7 @@ from buildinfo.errors import BuildinfoError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkProcess
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -17,7 +18,7 @@ Result = TypeVar("Result")
 def shared_out(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[Result]:
     """What becomes of each item, in their order.
 
-    The processes take turns with pieces of the list, and give the results back through a pipe each.
+    Each process takes the next piece of the list when it is done with one, and gives the results back through a pipe.
 
     Args:
         work: what is done with each. It may be any callable, since the processes are forked; its results are pickled.
@@ -28,36 +29,54 @@ def shared_out(work: Callable[[Item], Result], items: Sequence[Item], jobs: int)
         BuildinfoError: a process was killed.
     """
     import multiprocessing
+    from multiprocessing.connection import wait
 
-    size = max(1, min(64, len(items) // (4 * jobs)))
+    size = max(1, min(64, len(items) // (8 * jobs)))
     pieces = [items[at : at + size] for at in range(0, len(items), size)]
     context = multiprocessing.get_context("fork")
-    workers = []
+    taken = context.Value("l", 0)
+    workers: dict[Connection, ForkProcess] = {}
+    done: dict[int, list[Result]] = {}
     try:
-        for number in range(jobs):
+        for _ in range(min(jobs, len(pieces))):
             ours, theirs = context.Pipe(duplex=False)
-            worker = context.Process(target=_work, args=(work, pieces[number::jobs], theirs))
+            worker = context.Process(target=_work, args=(work, pieces, taken, theirs))
             worker.start()
             theirs.close()
-            workers.append((worker, ours))
+            workers[ours] = worker
+        pipes = list(workers)
         for number in range(len(pieces)):
-            yield from workers[number % jobs][1].recv()
+            while number not in done:
+                ready = set(wait(pipes))
+                for pipe in [pipe for pipe in pipes if pipe in ready]:
+                    found = pipe.recv()
+                    if found is None:
+                        pipes.remove(pipe)
+                    else:
+                        done[found[0]] = found[1]
+            yield from done.pop(number)
     except (EOFError, ConnectionError):
         raise BuildinfoError("a process was killed; is memory short?", mend="use fewer, with -j") from None
     finally:
-        for worker, ours in workers:
-            ours.close()
+        for pipe, worker in workers.items():
+            pipe.close()
             worker.terminate()  # it ends as the program does: nothing half-written is left
-        for worker, _ in workers:
+        for worker in workers.values():
             worker.join()
 
 
-def _work(work: Callable[[Any], Any], pieces: list[Sequence[Any]], results: Connection) -> None:
+def _work(work: Callable[[Any], Any], pieces: list[Sequence[Any]], taken: Any, results: Connection) -> None:
     """What each process does. An interrupt is the parent's to see to."""
     import contextlib
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(BrokenPipeError):  # the parent has ended
-        for piece in pieces:
-            results.send([work(item) for item in piece])
+        while True:
+            with taken.get_lock():
+                number = taken.value
+                taken.value += 1
+            if number >= len(pieces):
+                break
+            results.send((number, [work(item) for item in pieces[number]]))
+        results.send(None)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from buildinfo.apk.pkginfo import PkgInfo
-from buildinfo.apk.segments import read_head
+from buildinfo.apk.segments import Watcher
 from buildinfo.apk.tar import CHECKSUM_KEY, Member, TarReader
 from buildinfo.apk.tarheader import NO_RECORDS
 from buildinfo.apk.v2 import Observer, Package, read_package
@@ -62,6 +62,10 @@ class Entry:
     dialect: str
     headers: bytes
     normal: bytes
+
+    def of(self, sha256: bytes) -> Entry:
+        """The entry of a file with the digest of its content."""
+        return Entry(self.member, sha256, self.dialect, self.headers, self.normal)
 
     @property
     def records(self) -> dict[str, bytes]:
@@ -129,23 +133,72 @@ def read_contents(path: Path) -> Contents:
     """
     reading = _Reading()
     package = read_package(path, members=False, observer=reading)
-    control, scripts = _read_control(path, package.pkginfo)
+    control, scripts = _read_control(reading.control_tar(), path, package.pkginfo)
     return Contents(path, package, reading.entries, control, scripts)
+
+
+class Recent:
+    """Reads packages, and remembers the small ones that were read last: a list compares one with several others."""
+
+    KEPT: Final = 4
+    MOST_ENTRIES: Final = 5000
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[str, int, int, int], Contents] = {}
+
+    def read(self, path: Path) -> Contents:
+        """As `read_contents`; a file that was not changed since is not read again."""
+        try:
+            status = path.stat()
+        except OSError:
+            return read_contents(path)
+        key = str(path), status.st_ino, status.st_size, status.st_mtime_ns
+        contents = self._read.pop(key, None) or read_contents(path)
+        if len(contents.entries) <= self.MOST_ENTRIES:
+            self._read[key] = contents
+            if len(self._read) > self.KEPT:
+                del self._read[next(iter(self._read))]
+        return contents
+
+
+class _Kept:
+    """Keeps the uncompressed bytes of a segment."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def compressed(self, piece: bytes | memoryview) -> None: ...
+
+    def plain(self, chunk: bytes) -> None:
+        self.parts.append(chunk)
 
 
 @dataclass
 class _Reading(Observer):
-    """Sees the data segment pass by."""
+    """Sees a package pass by, and keeps its control segment."""
 
     entries: dict[Key, Entry] = field(default_factory=dict)
+    _rules: HeaderRules | None = None
+    _last: _Kept = field(default_factory=_Kept)
     _seen: dict[str, int] = field(default_factory=dict)
     _spellings: dict[str, str] = field(default_factory=dict)
     _held: int = 0
+
+    def control_tar(self) -> bytes:
+        """The uncompressed control segment."""
+        return b"".join(self._last.parts)
+
+    def watch(self) -> Watcher | None:
+        if self._rules is not None:  # the data segment
+            return None
+        self._last = _Kept()
+        return self._last
 
     def control(self, pkginfo: PkgInfo) -> None:
         self._rules = _rules(pkginfo)
 
     def member(self, member: Member, content: Iterator[memoryview]) -> Iterator[memoryview]:
+        assert self._rules is not None  # control comes first
         key = next_key(member, self._seen)
         self._held += 1000 + 200 * len(member.pax)
         if self._held > MAX_HELD:
@@ -153,15 +206,15 @@ class _Reading(Observer):
         if member.type != "file":
             self.entries[key] = make_entry(member, b"", self._rules, self._spellings)
             return content
-        return self._hashed(key, member, content)
-
-    def _hashed(self, key: Key, member: Member, content: Iterator[memoryview]) -> Iterator[memoryview]:
-        digest = hashlib.sha256()
         self.entries[key] = make_entry(member, b"", self._rules, self._spellings)
+        return self._hashed(key, content)
+
+    def _hashed(self, key: Key, content: Iterator[memoryview]) -> Iterator[memoryview]:
+        digest = hashlib.sha256()
         for piece in content:
             digest.update(piece)
             yield piece
-        self.entries[key] = replace(self.entries[key], sha256=digest.digest())
+        self.entries[key] = self.entries[key].of(digest.digest())
 
 
 def linked_path(member: Member) -> str:
@@ -212,11 +265,11 @@ def _rules(pkginfo: PkgInfo) -> HeaderRules:
     return HeaderRules(select("all", NEVER if pkginfo.builddate is None else pkginfo.builddate))
 
 
-def _read_control(path: Path, pkginfo: PkgInfo) -> tuple[dict[Key, Entry], dict[str, bytes]]:
+def _read_control(raw: bytes, path: Path, pkginfo: PkgInfo) -> tuple[dict[Key, Entry], dict[str, bytes]]:
     rules, seen, spellings = _rules(pkginfo), dict[str, int](), dict[str, str]()
     entries: dict[Key, Entry] = {}
     contents: dict[str, bytes] = {}
-    tar = TarReader([read_head(path)[-1]], where=path, segment="control", keep_headers=True)
+    tar = TarReader([raw], where=path, segment="control", keep_headers=True)
     for member, chunks in tar:
         body = b"".join(chunks)
         entries[next_key(member, seen)] = make_entry(member, hashlib.sha256(body).digest(), rules, spellings)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from buildinfo.errors import BuildinfoError
 from buildinfo.verify.compare import compare, relations_changed
-from buildinfo.verify.contents import read_contents
+from buildinfo.verify.contents import Contents, read_contents
 from buildinfo.verify.describe import describe
 from buildinfo.verify.entries import differing_files
 from buildinfo.verify.equal import Opening, read_opening, same_data
@@ -18,13 +19,17 @@ from buildinfo.verify.report import Pair, readable
 from buildinfo.verify.signatures import signature_differences
 from buildinfo.verify.verdict import weakest
 
+Read = Callable[[Path], Contents]
+"""Reads a package."""
 
-def verify_pair(original: Path, rebuilt: Path, records: Records | None = None) -> Pair:
+
+def verify_pair(original: Path, rebuilt: Path, records: Records | None = None, *, read: Read = read_contents) -> Pair:
     """Compares two packages.
 
     Args:
         original, rebuilt: the files.
         records: the buildinfos of the two builds, where they are known.
+        read: reads a package that has to be looked into.
 
     Raises:
         FormatError, IntegrityError: one of them is no whole v2 package.
@@ -45,13 +50,13 @@ def verify_pair(original: Path, rebuilt: Path, records: Records | None = None) -
         if digests is not None:
             pair.original_sha256, pair.rebuilt_sha256 = digests
             return pair if digests[0] == digests[1] else _told_apart_by_signatures(pair, first, second, records)
-    return _compared(pair, original, rebuilt, records)
+    return _compared(pair, read(original), read(rebuilt), records)
 
 
-def try_pair(original: Path, rebuilt: Path, records: Records | None = None) -> Pair:
+def try_pair(original: Path, rebuilt: Path, records: Records | None = None, *, read: Read = read_contents) -> Pair:
     """As `verify_pair`; what cannot be read gives a pair without a verdict, and with the reason."""
     try:
-        return verify_pair(original, rebuilt, records)
+        return verify_pair(original, rebuilt, records, read=read)
     except BuildinfoError as error:
         reason = str(error)
     except OSError as error:
@@ -67,8 +72,7 @@ def _told_apart_by_signatures(pair: Pair, first: Opening, second: Opening, recor
     return _told(pair, Evidence(first.pkginfo, second.pkginfo, found, None, records))
 
 
-def _compared(pair: Pair, original: Path, rebuilt: Path, records: Records | None) -> Pair:
-    first, second = read_contents(original), read_contents(rebuilt)
+def _compared(pair: Pair, first: Contents, second: Contents, records: Records | None) -> Pair:
     pair.original_sha256, pair.rebuilt_sha256 = first.package.sha256, second.package.sha256
     pair.entries = len(first.entries)
     with Files(first, second, differing_files(first, second)) as files:

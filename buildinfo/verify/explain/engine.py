@@ -47,11 +47,12 @@ def explain(evidence: Evidence) -> list[Reported]:
     claims: dict[Cause, _Claims] = {}
     unknown = _Claims()
     later: list[int] = []
+    judge = _Judge(evidence)
     for index, found in enumerate(evidence.found):
         if is_consequence(found, evidence):
             later.append(index)
             continue
-        _explain_one(index, dissect(found, evidence), evidence, claims, unknown)
+        _explain_one(index, dissect(found, evidence), judge, claims, unknown)
     _attach(later, evidence, claims, unknown)
     ranked = sorted(
         ((cause, _weight(cause, claim, evidence), claim) for cause, claim in claims.items()),
@@ -81,14 +82,14 @@ def is_consequence(found: Found, evidence: Evidence) -> bool:
 
 
 def _explain_one(
-    index: int, hunks: Iterable[Hunk], evidence: Evidence, claims: dict[Cause, _Claims], unknown: _Claims
+    index: int, hunks: Iterable[Hunk], judge: _Judge, claims: dict[Cause, _Claims], unknown: _Claims
 ) -> None:
     """Finds the cause of each hunk of one difference."""
     roots: list[Hunk] = []
     following: list[Hunk] = []
     for hunk in hunks:
         (following if hunk.follows else roots).append(hunk)
-    judged = [(hunk, best_of(hunk, evidence)) for hunk in roots or following]
+    judged = [(hunk, judge(hunk)) for hunk in roots or following]
     whole = all(best for _, best in judged)
     for hunk, best in judged:
         if not best or (hunk.name == SOME and not whole):
@@ -96,6 +97,22 @@ def _explain_one(
             continue
         for cause, weight in best:
             claims.setdefault(cause, _Claims()).add(index, weight, hunk)
+
+
+class _Judge:
+    """Finds the causes of hunks; of a package's many equal times only once."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._times: dict[tuple[bytes, bytes], list[tuple[Cause, float]]] = {}
+
+    def __call__(self, hunk: Hunk) -> list[tuple[Cause, float]]:
+        if hunk.kind != "metadata" or hunk.name != "mtime":
+            return best_of(hunk, self._evidence)
+        times = hunk.before, hunk.after
+        if times not in self._times:
+            self._times[times] = best_of(hunk, self._evidence)
+        return self._times[times]
 
 
 def best_of(hunk: Hunk, evidence: Evidence) -> list[tuple[Cause, float]]:

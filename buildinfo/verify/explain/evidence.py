@@ -49,6 +49,12 @@ class Evidence:
         """A key of .PKGINFO on both sides."""
         return self.original.get(key), self.rebuilt.get(key)
 
+    @cached_property
+    def commits(self) -> tuple[str, str]:
+        """The commits of both sides, `-dirty` behind those of a changed tree; empty where there is none."""
+        old, new = (value or "" for value in self.values("commit"))
+        return old, new
+
     def differs(self, key: str) -> bool:
         """Whether a key of .PKGINFO has other values."""
         return self.original.all(key) != self.rebuilt.all(key)

@@ -19,13 +19,13 @@ _BLOCK: Final = 4096
 
 def commits(evidence: Evidence) -> tuple[str, str]:
     """The commits of both sides, without the mark of a dirty tree; empty where there is none."""
-    old, new = ((value or "").removesuffix(_DIRTY) for value in evidence.values("commit"))
+    old, new = (commit.removesuffix(_DIRTY) for commit in evidence.commits)
     return old, new
 
 
 def is_dirty(evidence: Evidence) -> tuple[bool, bool]:
     """Whether each side was built from a tree that was not as committed."""
-    old, new = ((value or "").endswith(_DIRTY) for value in evidence.values("commit"))
+    old, new = (commit.endswith(_DIRTY) for commit in evidence.commits)
     return old, new
 
 

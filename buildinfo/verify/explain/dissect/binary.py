@@ -19,7 +19,7 @@ MAX_STRINGS: Final = 4000
 _PIECE: Final = 4096
 _GAP: Final = 4
 """Equal bytes between two differing ones that do not part them."""
-_STRING: Final = re.compile(rb"[\t\x20-\x7e]{4,}")
+_STRING: Final = re.compile(rb"[\t\x20-\x7e]{6,}")
 _REACH: Final = 512
 """Bytes around a difference in which its string is looked for."""
 
