@@ -19,7 +19,7 @@ from buildinfo.apk.index import newest as newest_time
 from buildinfo.apk.keys import KeyFolder, PrivateKey, SigningType
 from buildinfo.apk.signed import signed_index
 from buildinfo.apk.signing import MAX_EPOCH, check, refusal, sign, signature_segment
-from buildinfo.errors import BuildinfoError, FormatError, IntegrityError, SignatureError, UsageError
+from buildinfo.errors import BuildinfoError, FormatError, IntegrityError, SignatureError, UnreadableError, UsageError
 from buildinfo.model import as_text
 from buildinfo.signature_report import IndexedPackage, IndexReport
 from buildinfo.verify.verdict import LADDER, Verdict, reaches
@@ -173,8 +173,11 @@ def _identify(pair: dict[str, Any]) -> str | None:
         return None
     if pair["original"] is None:
         raise FormatError("a pair has a verdict and no original")
+    path = Path(pair["original"])
     try:
-        package = read_package(Path(pair["original"]), members=False)
+        if not path.is_file():
+            raise UnreadableError("no such file", where=path, mend="run it where the report was made")
+        package = read_package(path, members=False)
     except BuildinfoError:
         if pair["verdict"] is None:
             return None

@@ -64,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _add_files(command: argparse.ArgumentParser, verb: str) -> None:
     what = "a package or index; - for standard input"
-    if verb in ("list", "verify"):
+    if verb in ("list", "verify", "add"):
         command.add_argument("files", metavar="FILE", nargs="+", help=what)
     else:
         command.add_argument("files", metavar="REBUILT" if verb == "graft" else "FILE", nargs=1, help=what)
@@ -74,8 +74,10 @@ def run(args: argparse.Namespace) -> int:
     from buildinfo.errors import UsageError
 
     output = getattr(args, "output", None)
-    if output is None and args.verb == "add" and args.files == ["-"]:
+    if output is None and args.verb == "add" and "-" in args.files:
         output = "-"
+    if output is not None and len(args.files) > 1:
+        raise UsageError("-o and - go with a single FILE")
     if args.json and output == "-":
         raise UsageError("--json and the result cannot both go to standard output", mend="use -o FILE")
     if [*args.files, getattr(args, "original", None)].count("-") > 1:

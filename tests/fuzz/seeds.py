@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import marshal
 import struct
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,7 @@ _REAL = {
     "package": ["apk-v2/*/*.apk"],
     "png": ["strip-nondeterminism/fixtures/png/*.in"],
     "pyc": ["add-determinism/*.pyc", "add-determinism/python_stdlib/*/*.pyc"],
+    "signed": ["apkindex-v2/*", "apk-v2/*/*.apk"],
     "zip": [
         "add-determinism/jars/*.jar",
         *(f"strip-nondeterminism/fixtures/{kind}/*.in" for kind in ("zip", "jar", "jmod", "pyzip")),
@@ -165,3 +167,24 @@ def _texts() -> Iterator[bytes]:
     more = "replaces = x y\n\tz\ntriggers = /usr/lib/*\n# automatically detected:\n"
     yield importlib.import_module("apkmaker").pkginfo("00" * 32, more)
     yield b"_buildinfo_a=1\0PATH=/bin\0b=\0"
+
+
+def _signed() -> Iterator[bytes]:
+    apk = importlib.import_module("apkmaker")
+    tar = apk.signature(".SIGN.RSA.joe.rsa.pub", ".SIGN.RSA256.eve.rsa.pub")
+    yield from (bytes((shape,)) + tar for shape in range(3))
+    yield apk.package()
+    yield apk.gz(tar) * 2
+    yield from _index()
+
+
+def _recordsignature() -> Iterator[bytes]:
+    yield b"abuild-buildinfo-signature 1 RSA256 joe@example.org-12345678.rsa.pub\n" + b"QUJD" * 19 + b"\nRA==\n"
+    yield b"abuild-buildinfo-signature 2 RSA512 joe.pub\nQUJD\n"
+
+
+def _report() -> Iterator[bytes]:
+    identity = f"Q1{'a' * 27}="
+    pair = {"original": "a.apk", "rebuilt": None, "verdict": "identical", "identity": identity, "original_sha256": None}
+    yield json.dumps({"pairs": [pair, {**pair, "verdict": None}], "summary": {"identical": 1}}).encode()
+    yield json.dumps({"pairs": [{**pair, "identity": None, "original": "/nonexistent"}]}).encode()

@@ -20,6 +20,7 @@ from typing import Any
 
 import apkmaker
 import repair
+import signing
 import zstandard
 from jobs import EPOCH, normalize
 
@@ -303,5 +304,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "tarpatch": _tarpatch,
     "index": _index,
     "texts": _texts,
+    "signed": signing.signed,
+    "recordsignature": signing.record_signature,
+    "report": signing.report,
 }
 """Name -> what takes the bytes."""

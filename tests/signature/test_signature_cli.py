@@ -109,6 +109,13 @@ def test_in_a_batch_two_wins_and_the_report_is_complete(tmp_path: Path, vendor: 
     assert program("verify", "--keys", vendor.folder, package, unsigned).returncode == 1
 
 
+def test_many_are_signed_at_once(tmp_path: Path, vendor: Signer) -> None:
+    paths = [unsigned_package(tmp_path, f"{number}.apk", extra=f"depend = d{number}\n") for number in range(3)]
+    assert program("add", "--key", vendor.private, *paths).returncode == 0
+    assert program("verify", "--keys", vendor.folder, *paths).returncode == 0
+    assert "single FILE" in one_line(program("add", "--key", vendor.private, *paths, "-o", tmp_path / "out"), 2)
+
+
 def test_what_is_refused_leaves_the_files_as_they_were(tmp_path: Path, vendor: Signer, package: Path) -> None:
     other = unsigned_package(tmp_path, "other.apk", extra="depend = other\n")
     out = tmp_path / "out"
