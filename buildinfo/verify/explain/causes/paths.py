@@ -1,0 +1,190 @@
+"""Causes that show in paths: the folder of the build, and names that were drawn at random."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from buildinfo.verify.explain.cause import MARK, Masked, TextCause
+from buildinfo.verify.explain.evidence import Evidence
+from buildinfo.verify.explain.hunk import Hunk
+
+_PART: Final = re.compile(rb"([\s\"'`<>|;,()\[\]{}=:*\0]+)")
+_FLAG: Final = re.compile(rb"(?:@|file://|-(?:[ILRBF]|isystem|include|iquote|idirafter|Wl|Wp))(?=/)")
+_BUILD: Final = re.compile(
+    rb"/(?:home|Users|root|builds?|tmp|temp|var/tmp|var/build|usr/src|usr/obj|workspace|work|workdir|src|mnt|srv|data|scratch|"
+    rb"github|__w|aports|opt/build|nix/var|private|private/tmp|drone|go/src|app|project|code|run/build|run/user|dev/shm)(?:/|$)"
+)
+"""Where people, builders and continuous integration build."""
+_SYSTEM: Final = re.compile(
+    rb"/(?:usr(?:/local)?(?:/(?:lib\w*|share|s?bin|include|libexec|etc|games|var)|(?=/?$))|etc|lib\w*|s?bin|boot|dev|proc|sys|run|"
+    rb"opt|media|var/(?:lib|log|cache|run|spool|db|www|mail|empty|lock))(?:/|$)"
+)
+"""Where programs are installed and look for their files."""
+
+Components = list[bytes]
+
+
+class BuildPath(TextCause):
+    name = "build-path"
+    title = "the packages were built in different folders, and the path was written into a file"
+    advice = (
+        "Build with -ffile-prefix-map=$builddir=. (Rust: --remap-path-prefix, Go: -trimpath), keep run paths out "
+        "(-DCMAKE_SKIP_BUILD_RPATH=ON, patchelf --remove-rpath), configure with relative paths; or build at the "
+        "recorded path."
+    )
+    records = ("condition",)
+
+    def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        debug = hunk.name.startswith((".debug", ".zdebug"))
+        old, new = _PART.split(before), _PART.split(after)
+        for first, second in _pairs(old, new):
+            shared = _moved(old[first], new[second], folder=debug or old[first].count(b"/") > 2)
+            if shared is not None:
+                old[first] = _flag(old[first]) + MARK + shared
+                new[second] = _flag(new[second]) + MARK + shared
+        return b"".join(old), b"".join(new)
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.name == ".dynstr":
+            old, new = ([path for path in side.split(b":") if path] for side in (hunk.before, hunk.after))
+            kept = [[path for path in side if not _BUILD.match(path)] for side in (old, new)]
+            if kept[0] == kept[1] and (old or new) != kept[0] and (len(old), len(new)) != (len(kept[0]), len(kept[1])):
+                return self.certainty
+        return super().weigh(hunk, evidence)
+
+
+def _pairs(old: list[bytes], new: list[bytes]) -> Iterator[tuple[int, int]]:
+    """The places of what may be paths on both sides, those that differ."""
+    first, second = ([at for at, part in enumerate(side) if b"/" in part] for side in (old, new))
+    if len(first) != len(second):
+        if len(old) != len(new):
+            return
+        first = second = list(range(0, len(old), 2))
+    yield from ((a, b) for a, b in zip(first, second, strict=True) if old[a] != new[b])
+
+
+def _flag(part: bytes) -> bytes:
+    """The option of a compiler that stands right before a path."""
+    match = _FLAG.match(part)
+    return match[0] if match else b""
+
+
+def _moved(before: bytes, after: bytes, *, folder: bool) -> bytes | None:
+    """What two paths share at their end, where they are of one file in two folders; None where they are not.
+
+    Args:
+        folder: they may be whole folders, which share nothing.
+    """
+    if _flag(before) != _flag(after):
+        return None
+    before, after = before[len(_flag(before)) :], after[len(_flag(after)) :]
+    if not before.startswith(b"/") and not after.startswith(b"/"):
+        start = next((at for at, both in enumerate(zip(before, after, strict=False)) if both[0] != both[1]), 0)
+        start = before.rfind(b"/", 0, start + 1)
+        while start > 0 and not _BUILD.match(before, start):
+            start = before.rfind(b"/", 0, start)
+        if start <= 0 or before[:start] != after[:start]:
+            return None
+        before, after = before[start:], after[start:]  # written right behind other text, as Rust and Go do
+    old, new = _components(before), _components(after)
+    count = _shared(old, new)
+    shared = b"/".join(old[len(old) - count :])
+    if (count == len(new) and _builds(before)) or (count == len(old) and _builds(after)):
+        return shared if count else None
+    if not (before.startswith(b"/") and after.startswith(b"/")) or _installed(before) or _installed(after):
+        return None
+    if count:
+        return shared
+    return b"" if folder and _builds(before) and _builds(after) and _folders(old, new) else None
+
+
+def _components(path: bytes) -> Components:
+    return [part for part in path.split(b"/") if part not in (b"", b".")]
+
+
+def _shared(old: Components, new: Components) -> int:
+    """How many components two paths share at their end."""
+    count = 0
+    while count < min(len(old), len(new)) and old[-1 - count] == new[-1 - count]:
+        count += 1
+    return count
+
+
+def _builds(path: bytes) -> bool:
+    return bool(_BUILD.match(path))
+
+
+def _installed(path: bytes) -> bool:
+    return bool(_SYSTEM.match(path)) and not _builds(path)
+
+
+def _folders(old: Components, new: Components) -> bool:
+    """Whether two paths are folders that differ in more than their last component."""
+    return old[:-1] != new[:-1] and not any(re.search(rb"\.[A-Za-z]\w{0,4}$", path[-1]) for path in (old, new) if path)
+
+
+class TemporaryName(TextCause):
+    name = "temporary-name"
+    title = "a name that was drawn at random, of a temporary file or folder, was written into a file"
+    advice = (
+        "Give the file a fixed name below $builddir, or strip the symbol or debug information that names it "
+        "(-save-temps=obj, objcopy --strip-symbol)."
+    )
+    certainty = 0.92
+
+    def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        for form in _RANDOM:
+            old, new = list(form.finditer(before)), list(form.finditer(after))
+            both = list(zip(old, new, strict=False))
+            if len(old) == len(new) and both and all(_drawn(first, second) for first, second in both):
+                before, after = form.sub(_kept, before), form.sub(_kept, after)
+        return before, after
+
+
+_RANDOM: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rb"(?<![\w.-])(?P<known>tmp\.)(?P<drawn>[A-Za-z0-9]{6,12})(?![A-Za-z0-9])",  # mktemp
+        rb"(?<![\w.-])(?P<known>tmp)(?P<drawn>[a-z0-9_]{8})(?![A-Za-z0-9_])",  # Python's tempfile
+        rb"(?<![\w.-])(?P<known>cc)(?P<drawn>[A-Za-z0-9]{6})(?=\.(?:o|s|c|i|ii|so|a|d|ld|le|res|out|lto|ltrans\d*|cdtor|debug)\b)",
+        rb"(?<=/)(?P<known>go-build|go-link-|rustc|cargo-install|pip-[a-z-]+-|npm-|scons-|bazel-|conda-|meson-)"
+        rb"(?P<drawn>[A-Za-z0-9_]{5,20})(?![A-Za-z0-9_])",
+        rb"(?<![\w.])(?P<known>/(?:var/)?tmp/(?:[\w+-]*[._+-])?)(?P<drawn>[A-Za-z0-9]{6,16})(?![A-Za-z0-9])",
+        rb"(?P<known>[A-Za-z0-9_][._-])(?P<drawn>[A-Za-z0-9]{6})(?![\w-])",  # mkstemp("name.XXXXXX")
+    )
+)
+_CERTAIN: Final = (b"tmp", b"tmp.", b"cc", b"go-build", b"go-link-", b"rustc")
+
+
+def _drawn(old: re.Match[bytes], new: re.Match[bytes]) -> bool:
+    """Whether two names are equal, or of one form and drawn at random."""
+    if old[0] == new[0]:
+        return True
+    if old["known"] != new["known"]:
+        return False
+    before, after = old["drawn"], new["drawn"]
+    if before.isdigit() and after.isdigit():
+        return old["known"] in _CERTAIN[3:]
+    if len(before) != len(after):
+        return False
+    looks = _looks_drawn(before) and _looks_drawn(after)
+    return looks or (old["known"] in _CERTAIN and (_looks_drawn(before) or _looks_drawn(after)))
+
+
+def _looks_drawn(name: bytes) -> bool:
+    """Whether letters and digits are mixed as words and versions do not mix them."""
+    kinds = b"".join(
+        b"9" if 48 <= letter < 58 else b"A" if 65 <= letter < 91 else b"_" if letter == 95 else b"a" for letter in name
+    )
+    changes = sum(1 for one, other in pairwise(kinds) if one != other)
+    return changes >= 2 or (b"9" in kinds and b"a" in kinds) or bool(re.search(rb"aA", kinds))
+
+
+def _kept(match: re.Match[bytes]) -> bytes:
+    return match["known"] + MARK
+
+
+CAUSES: Final[tuple[TextCause, ...]] = (TemporaryName(), BuildPath())
