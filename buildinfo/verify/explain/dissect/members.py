@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,6 +14,7 @@ from buildinfo.verify.explain.hunk import Hunk
 MAX_FIELDS: Final = 30
 """Most members whose headers are told of, for each field."""
 MAX_MEMBERS: Final = 200_000
+_HASH: Final = re.compile(rb"(?<![0-9A-Za-z])[0-9a-f]{8,64}(?![0-9A-Za-z])")
 
 
 @dataclass(slots=True)
@@ -31,13 +34,35 @@ def compare(kind: str, old: Sequence[Member], new: Sequence[Member], place: Plac
         start = next(at for at, both in enumerate(zip(*names, strict=True)) if both[0] != both[1])
         listed = (b"\n".join(name for name, _ in side[start : start + 20]) for side in names)
         yield place.hunk("order", f"members:{kind}", *listed)
-    for name in [*(name for name in first if name not in second), *(name for name in second if name not in first)]:
-        yield place.hunk("member", kind, name[0] if name in first else b"", name[0] if name in second else b"")
+    pairs = [(first[name], second[name]) for name in names[0]]
+    gone = [first[name] for name in first if name not in second]
+    come = [second[name] for name in second if name not in first]
+    for before, after in _renamed(gone, come):
+        yield place.hunk("member", kind, before.name, after.name)
+        pairs.append((before, after))
+        gone.remove(before)
+        come.remove(after)
+    for member in gone:
+        yield place.hunk("member", kind, member.name, b"")
+    for member in come:
+        yield place.hunk("member", kind, b"", member.name)
     told: dict[str, int] = {}
-    for name in names[0]:
-        yield from _fields(kind, first[name], second[name], place, told)
-    for name in names[0]:
-        yield from place.inside(name[0].decode("utf-8", "surrogateescape"), first[name].content, second[name].content)
+    for before, after in pairs:
+        yield from _fields(kind, before, after, place, told)
+    for before, after in pairs:
+        yield from place.inside(before.name.decode("utf-8", "surrogateescape"), before.content, after.content)
+
+
+def _renamed(gone: Sequence[Member], come: Sequence[Member]) -> list[tuple[Member, Member]]:
+    """Members of one side whose names differ in a hash only, where there is one of them on either side."""
+    forms = [Counter(_HASH.sub(b"#", member.name) for member in side) for side in (gone, come)]
+    partners = {_HASH.sub(b"#", member.name): member for member in come}
+    pairs = []
+    for member in gone:
+        form = _HASH.sub(b"#", member.name)
+        if form != member.name and forms[0][form] == forms[1][form] == 1:
+            pairs.append((member, partners[form]))
+    return pairs
 
 
 def _numbered(members: Sequence[Member]) -> dict[tuple[bytes, int], Member]:
