@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from building import APKBUILD, COMMIT_TIME, FILES, Builder, git
 
+from buildinfo.apk.keys import KeyFolder
 from buildinfo.apk.v2 import read_package
 from buildinfo.document import read
+from buildinfo.signatures import verify
 
 pytestmark = pytest.mark.real
 
@@ -51,6 +53,17 @@ def test_a_plain_build_leaves_a_record(real: Make) -> None:
     assert "abuild-buildinfo" not in done.stderr
     assert builder.record()["epoch"] == {"value": COMMIT_TIME, "rule": "commit"}
     verified(builder)
+
+
+def test_the_packager_signs_the_record_as_the_packages(real: Make, real_key: Path, tmp_path: Path) -> None:
+    builder = real()
+    done = abuild(builder, builder.aport(), BUILDINFO_SIGN="1")
+    assert "abuild-buildinfo" not in done.stderr
+    shutil.copy(f"{real_key}.pub", tmp_path)
+    record = read(builder.record_file(), KeyFolder(tmp_path))
+    assert {name for output in record.outputs for name in output.signatures} == {f"{real_key.name}.pub"}
+    for package in builder.packages():
+        assert verify(package, KeyFolder(tmp_path)).result == "holds"
 
 
 def test_root_with_force_leaves_a_record(real: Make) -> None:

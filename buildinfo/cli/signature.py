@@ -147,6 +147,8 @@ def _one(verb: Callable[[Path, Path | None], SignatureFile], name: str, output: 
             verified=False,
             signatures=[],
         )
+    if isinstance(result.reason, str):
+        result.reason = _by_name(result.reason, path, name)
     result.path = name
     result.output = result.output and (output or result.output)
     return result
@@ -161,8 +163,13 @@ def _named(name: str) -> Iterator[Path]:
         try:
             yield path
         except BuildinfoError as error:
-            error.args = (str(error).replace(str(path), "standard input" if name == "-" else name),)
+            error.args = (_by_name(str(error), path, name),)
             raise
+
+
+def _by_name(text: str, path: Path, name: str) -> str:
+    """A message with the file under the name that the user gave."""
+    return text.replace(str(path), "standard input" if name == "-" else name)
 
 
 def _say(args: argparse.Namespace, result: SignatureFile, output: str | None) -> None:

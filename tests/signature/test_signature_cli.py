@@ -79,6 +79,10 @@ def test_through_pipes(tmp_path: Path, vendor: Signer, package: Path) -> None:
     line = one_line(program("graft", "--from", "-", "-", "-o", "-", stdin=sigs), 2)
     assert "only once" in line
     assert "standard input: " in one_line(program("verify", "--keys", vendor.folder, "-", stdin=b"nonsense"), 2)
+    damaged = whole[: len(sigs) + 40] + b"x" + whole[len(sigs) + 41 :]
+    done = program("verify", "--keys", vendor.folder, "-", stdin=damaged)
+    assert done.returncode in (1, 2)
+    assert b"/standard-input" not in done.stderr
 
 
 def test_every_report_is_what_the_schema_says(tmp_path: Path, vendor: Signer, package: Path) -> None:
