@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,6 +24,8 @@ MAX_EVIDENCE: Final = 5
 """Most lines of evidence that a cause is reported with."""
 CARRIER: Final = 0.5
 """By what the cause loses that only carried another one into a file."""
+MAX_ALIKE: Final = {"metadata": 2}
+"""Most of them that are of one field, where all files of a package may differ in it."""
 UNSUPPORTED: Final = 0.5
 """By what a cause loses where both records are known and say nothing of it."""
 
@@ -34,11 +37,14 @@ class _Claims:
     weights: dict[int, float] = field(default_factory=dict)
     evidence: list[str] = field(default_factory=list)
     hunks: int = 0
+    shown: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, index: int, weight: float, hunk: Hunk | None) -> None:
+    def add(self, index: int, weight: float, hunk: Hunk) -> None:
         self.weights[index] = max(weight, self.weights.get(index, 0.0))
         self.hunks += 1
-        if hunk is not None and len(self.evidence) < MAX_EVIDENCE:
+        alike = hunk.kind, hunk.name
+        if len(self.evidence) < MAX_EVIDENCE and self.shown[alike] < MAX_ALIKE.get(hunk.kind, MAX_EVIDENCE):
+            self.shown[alike] += 1
             self.evidence.append(excerpt(hunk))
 
 

@@ -15,6 +15,7 @@ _SHARED_OBJECT: Final = re.compile(rb"!?so:[^\n=<>~]+")
 _VERSIONED: Final = re.compile(rb"^([^\n=<>~]+)([=<>~]+)([^\n]+)$")
 _DIRTY: Final = "-dirty"
 _BLOCK: Final = 4096
+_TIMES: Final = ("mtime", "atime", "ctime")
 
 
 def commits(evidence: Evidence) -> tuple[str, str]:
@@ -50,7 +51,7 @@ class _Time(Cause):
             return 0.95 if hunk.name == "builddate" else 0.0
         if hunk.kind != "metadata":
             return 0.97 if _states_builddate(hunk, evidence) else 0.0
-        return 0.95 if hunk.name == "mtime" and _follows_builddate(hunk, evidence) else 0.0
+        return 0.95 if hunk.name in _TIMES and _follows_builddate(hunk, evidence) else 0.0
 
     shows_in_commit: ClassVar[bool] = True
 
@@ -63,14 +64,14 @@ def _states_builddate(hunk: Hunk, evidence: Evidence) -> bool:
 
 
 def _follows_builddate(hunk: Hunk, evidence: Evidence) -> bool:
-    """Whether a time is the builddate on both sides, or not after it on any: it was set or clamped."""
+    """Whether a time is that of the build on both sides."""
     try:
         times = float(hunk.before), float(hunk.after)
     except ValueError:
         return False
-    dates = evidence.builddates
-    exact = [date is not None and time == date for time, date in zip(times, dates, strict=True)]
-    return any(exact) or _all_times_move(evidence)
+    builddates = evidence.builddates
+    exact = [date is not None and time == date for time, date in zip(times, builddates, strict=True)]
+    return any(exact) or (all(times) and _all_times_move(evidence))
 
 
 def _all_times_move(evidence: Evidence) -> bool:
@@ -147,7 +148,7 @@ class _Comment(Cause):
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
         sides = [side for side in (hunk.before, hunk.after) if side]
-        return 1.0 if sides and all(self.pattern.match(side) for side in sides) else 0.0
+        return 0.95 if sides and all(self.pattern.match(side) for side in sides) else 0.0
 
 
 class AbuildVersion(_Comment):

@@ -103,7 +103,7 @@ class HostName(_Named):
     observed = "host"
     records = ("observation:host",)
     patterns = _words(
-        rb"(?<![\w.+-])[\w.+-]+@" + _NAME + rb"(?![\w-])(?!\.[a-z])",
+        rb"(?<![\w.+-])[A-Za-z_][\w.+-]+@(?P<name>[A-Za-z][\w.-]+\w)(?![\w-])(?!\.[a-z])",
         rb"\b(?:[\w-]*host(?:[ _-]?name)?|node(?:[ _-]?name)?|machine(?:[ _-]?name)?|uname[ _-]n|server[ _-]?name)"
         + _IS
         + _NAME,
@@ -123,7 +123,7 @@ class UserName(_Named):
     observed = "user"
     records = ("observation:user",)
     patterns = _words(
-        rb"(?<![\w.+/-])" + _NAME + rb"(?=@[\w-])",
+        rb"(?<![\w.+/-])(?P<name>[A-Za-z_][\w.-]*\w)(?=@[A-Za-z][\w-]{2,})",
         rb"\b(?:[\w-]*user(?:[ _-]?name)?|login|logname|whoami|owner|builder|author|packager|account)" + _IS + _NAME,
         rb"\b(?:built|build|compiled|compile|configured|generated|created|packaged|installed)[ _-]?by" + _IS + _NAME,
         rb"(?<![\w/.])/(?:home|Users|export/home)/" + _NAME + rb"(?=[\s\"':;,)]|/?$|/\.)",

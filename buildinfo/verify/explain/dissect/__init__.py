@@ -24,7 +24,7 @@ def dissect(found: Found, evidence: Evidence) -> Iterator[Hunk]:
     before, after = (_bytes(value) for value in (found.before, found.after))
     path = difference.path or ""
     if difference.layer == "control" and difference.field == "#comment":
-        yield from _lines("comment", before, after)
+        yield from _lines("comment", difference.field, before, after)
     elif difference.layer == "control" and difference.path is not None:
         yield from _script(found, evidence)
     elif difference.layer == "control":
@@ -73,16 +73,16 @@ def _script(found: Found, evidence: Evidence) -> Iterator[Hunk]:
         yield Hunk("script" if hunk.kind == "text" else hunk.kind, name, hunk.before, hunk.after, file=name)
 
 
-def _lines(kind: str, before: bytes, after: bytes) -> Iterator[Hunk]:
+def _lines(kind: str, name: str, before: bytes, after: bytes) -> Iterator[Hunk]:
     """Comments: those that begin alike belong together."""
     old, new = (sorted(filter(None, side.split(b"\n"))) for side in (before, after))
     for line in old:
         partner = next((other for other in new if _beginning(other) == _beginning(line)), b"")
         if partner:
             new.remove(partner)
-        yield Hunk(kind, "", line, partner)
+        yield Hunk(kind, name, line, partner)
     for line in new:
-        yield Hunk(kind, "", b"", line)
+        yield Hunk(kind, name, b"", line)
 
 
 def _beginning(line: bytes) -> bytes:
