@@ -14,7 +14,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from buildinfo.apk.v2 import Package, read_package
+from buildinfo.verify import verify
+from buildinfo.verify.explain.catalogue import CATALOGUE
+from buildinfo.verify.report import Pair
 
 ROOT = Path(__file__).resolve().parents[1]
 APORTS = ROOT / "demo" / "aports"
@@ -93,28 +95,10 @@ def build(base: Path, key: Path | None, conditions: Conditions, hooks: bool) -> 
     return home / "packages" / "main" / "x86_64"
 
 
-def differences(first: Path, second: Path) -> list[str]:
-    """What differs between the packages of two builds, one line each; empty if they are the same bytes."""
-    lines = []
-    for name in sorted({path.name for path in (*first.glob("*.apk"), *second.glob("*.apk"))}):
-        one, two = (read_package(folder / name) for folder in (first, second))
-        if one.sha256 == two.sha256:
-            continue
-        fields = [key for key, value in one.pkginfo.entries if value not in two.pkginfo.all(key)]
-        contents = {member.name: member.checksum for member in one.members}
-        files = [member.name for member in two.members if contents.get(member.name) != member.checksum]
-        times = {member.mtime for member in one.members} != {member.mtime for member in two.members}
-        lines.append(
-            f"{name}: .PKGINFO {', '.join(fields)}"
-            + ("; times of all files" if times else "")
-            + "".join(f"; content of {file}" for file in files)
-            + _sizes(one, two)
-        )
-    return lines
-
-
-def _sizes(one: Package, two: Package) -> str:
-    return "" if one.size == two.size else f"; {one.size} and {two.size} bytes"
+def in_words(pair: Pair) -> list[str]:
+    """A pair of packages in lines: how strong a statement holds, and why no stronger one does."""
+    named = [cause for cause in CATALOGUE if cause.name in {found.name for found in pair.causes}]
+    return [f"{pair.package}: {pair.verdict}", *(f"  {cause.name}: {cause.title}" for cause in named)]
 
 
 def make_key(base: Path) -> Path:
@@ -140,20 +124,21 @@ def main() -> int:
         verdicts = {}
         for hooks in (False, True):
             folders = [build(base, key, conditions, hooks) for conditions in (FIRST, SECOND)]
-            found = differences(*folders)
-            verdicts[hooks] = found
-            print(f"{'With' if hooks else 'Without'} abuild-buildinfo, the two builds differ in:")
-            print("".join(f"  {line}\n" for line in found) or "  nothing: the same bytes, package by package\n")
+            report = verify(*folders)
+            verdicts[hooks] = report.summary
+            print(f"{'With' if hooks else 'Without'} abuild-buildinfo, of the two builds `verify` says:")
+            print("".join(f"  {line}\n" for pair in report.pairs for line in in_words(pair)))
         records = [folder / "greeting-2.1-r0.x86_64.buildinfo.toml" for folder in folders]
         print(f"The record of the second build, {records[1].name}:\n")
         subprocess.run([*PROGRAM, "show", records[1]], check=True)
         subprocess.run([*PROGRAM, "validate", *records], check=True, stdout=subprocess.DEVNULL)
-        reproduced = verdicts[False] != [] and verdicts[True] == []
+        alike = list(verdicts[True]) == ["identical"]
+        reproduced = alike and list(verdicts[False]) != ["identical"]
         print(
             "\nVerdict:",
             "reproduced" if reproduced else "NOT reproduced",
             "- other folder, time, umask and locale;",
-            "identical packages" if not verdicts[True] else f"{len(verdicts[True])} packages differ",
+            "identical packages" if alike else "not all packages are identical",
         )
         return 0 if reproduced else 1
     finally:

@@ -81,7 +81,7 @@ def _all_times_move(evidence: Evidence) -> bool:
 
 class DirtyTree(_Time):
     name = "dirty-tree"
-    title = "one package was built from an aport with changes that were not committed"
+    title = "a package was built from an aport with changes that were not committed"
     advice = (
         "Commit everything in the aport's folder, or let git ignore it: abuild then takes the time of the commit, and "
         "not that of the APKBUILD file, as SOURCE_DATE_EPOCH."
@@ -89,7 +89,7 @@ class DirtyTree(_Time):
 
     def applies(self, evidence: Evidence) -> bool:
         old, new = is_dirty(evidence)
-        return old != new
+        return old != new or (old and commits(evidence)[0] == commits(evidence)[1])
 
 
 class NoGit(_Time):
@@ -128,7 +128,7 @@ class EpochRule(_Time):
     shows_in_commit = False
 
     def applies(self, evidence: Evidence) -> bool:
-        return commits(evidence)[0] == commits(evidence)[1] and not is_dirty(evidence)[0] ^ is_dirty(evidence)[1]
+        return commits(evidence)[0] == commits(evidence)[1] and not any(is_dirty(evidence))
 
 
 class Packager(Cause):
