@@ -235,6 +235,17 @@ class TestLanguages:
     def test_what_their_compilers_write(self, before: str, after: str, cause: str) -> None:
         assert of_string(before, after) == {cause}
 
+    @needs("rustc", "strip")
+    def test_a_program_of_rust_in_two_folders(self, tmp_path: Path) -> None:
+        sides = []
+        for home in ("/home/ann/hello", "/builds/some/hello"):
+            (tmp_path / "main.rs").write_text('fn main() { println!("{}", std::env::args().nth(1).unwrap()) }\n')
+            moved = f"--remap-path-prefix={tmp_path}={home}"
+            run("rustc", "-O", "-C", "metadata=1", moved, tmp_path / "main.rs", "-o", "out", cwd=tmp_path)
+            run("strip", "out", cwd=tmp_path)
+            sides.append((tmp_path / "out").read_bytes())
+        assert causes(*sides) == {"build-path"}
+
     def test_another_name_is_none(self) -> None:
         names = [f"_ZN5hello4{name}17h{number * 8}E" for name, number in (("pick", "01"), ("take", "23"))]
         assert of_string(*names) == {"unknown"}
@@ -245,6 +256,7 @@ class TestStrippedAndOrdered:
     def test_symbols_on_one_side(self, gcc: Gcc) -> None:
         assert causes(gcc(strip=False), gcc()) == {"stripped"}
         assert causes(gcc("-g", strip=False), gcc(strip=False)) == {"stripped"}
+        assert "stripped" not in causes(gcc("-g", "-O0", strip=False), gcc("-g", strip=False))
 
     def test_functions_in_another_order(self, gcc: Gcc, tmp_path: Path) -> None:
         (tmp_path / "a.c").write_text("int a(int n) { return n ? a(n / 3) * 5 + n % 7 : 1; }\n" * 1)

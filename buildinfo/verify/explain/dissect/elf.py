@@ -64,6 +64,7 @@ class _Files:
         self.come = [section for key, section in second.items() if key not in first]
         self.differing = [pair for pair in self.common if _differ(*pair)]
         self.told: set[elfstrings.Changed] = set()
+        self.effort = elfstrings.Effort()
         self.changed: set[str] = set()
         self.lengths: set[tuple[int, int]] = set()
         self.stripped = any(_TAKEN.match(section.name) for section in (*self.gone, *self.come))
@@ -73,7 +74,7 @@ class _Files:
         if any(self.old.header[key] != self.new.header[key] for key in ("class", "data", "machine")):
             yield from header
             return
-        texts = [hunk for pair in self.differing for hunk in self._texts(*pair)]
+        texts = list(islice((hunk for pair in self.differing for hunk in self._texts(*pair)), 20 * MAX_HUNKS))
         self.compiler = any(old.name == ".comment" for old, _ in self.differing) or any(map(_names_compilers, texts))
         self.toolchain = self.compiler or any(map(_tells_of_tools, texts))
         self.shifting = self._shifts()
@@ -107,6 +108,8 @@ class _Files:
     def _one_sided(self, section: Section, before: bytes, after: bytes) -> Hunk:
         """What only one side has follows from other compilers, unless it is what `strip` takes off."""
         follows = section.name == ".shstrtab" or (self.toolchain and section.allocated)
+        if section.name.startswith(".debug_") and self.old.get(".debug_info") and self.new.get(".debug_info"):
+            follows = True  # what a compiler tells of a program takes one table more or less
         follows = follows or bool(re.match(r"\.rela?\.(?!dyn|plt)", section.name))
         return self.place.hunk("elf", "sections", before, after, follows=follows)
 
@@ -142,7 +145,7 @@ class _Files:
     def _texts(self, old: Section, new: Section) -> Iterator[Hunk]:
         if old.name in (".comment", ".shstrtab"):
             return
-        for before, after in elfstrings.changes(*self._strings(old, new)):
+        for before, after in elfstrings.changes(*self._strings(old, new), self.effort):
             if (before, after) in self.told:
                 continue
             self.told.add((before, after))

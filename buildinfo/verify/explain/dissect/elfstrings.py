@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import takewhile
 from typing import Final
@@ -15,12 +16,16 @@ MAX_STRINGS: Final = 4000
 """Most strings that only one side has; of more the first are looked at."""
 MAX_ALIKE: Final = 40
 """Most strings of a side that are compared each with each."""
-MAX_TOKENS: Final = 4000
+MAX_TOKENS: Final = 2000
+MAX_LONG: Final = 32
+"""Most long strings of one file that are taken apart."""
 _CONTEXT: Final = 40
 LONG: Final = 400
 """A longer string is taken apart: Go and Rust write their texts one after the other, without an end."""
 
-STRING: Final = re.compile(rb"(?:[\t\x1b\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}){4,}")
+_LETTER: Final = rb"(?:[\t\x1b\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2})"
+STRING: Final = re.compile(rb"(?:" + _LETTER + rb"{6,}|(?<=\0)[\w./%:+-][\x20-\x7e]{2,4}(?=\0))")
+"""A text among numbers: a short one only if it stands alone."""
 _TOKEN: Final = re.compile(rb"/?[^/\s]+|\s+|/+")
 _NUMBER: Final = re.compile(rb"[0-9a-fA-F]{8,}|\d+")
 _MONTH: Final = re.compile(rb"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b")
@@ -31,6 +36,8 @@ Changed = tuple[bytes, bytes]
 
 def is_table(section: Section) -> bool:
     """Whether a section holds nothing but strings, each ended by a NUL."""
+    if section.allocated and section.kind != "SHT_STRTAB" and not section.name.startswith(".rodata.str"):
+        return False  # a linker flags all of .rodata so where some of it is texts
     return section.kind == "SHT_STRTAB" or (bool(section.flags & STRINGS) and section.entry in (0, 1))
 
 
@@ -61,13 +68,21 @@ def moved(old: Section, new: Section) -> bool:
     return False
 
 
-def changes(old: Iterable[bytes], new: Iterable[bytes]) -> Iterator[Changed]:
+@dataclass(slots=True)
+class Effort:
+    """How many more long strings of a file may be taken apart."""
+
+    left: int = MAX_LONG
+
+
+def changes(old: Iterable[bytes], new: Iterable[bytes], effort: Effort) -> Iterator[Changed]:
     """The strings that only one side has, each with the one that it became."""
     first, second = Counter(old), Counter(new)
     gone = [text for text in first if text not in second][:MAX_STRINGS]
     come = [text for text in second if text not in first][:MAX_STRINGS]
     for before, after in _paired(gone, come):
-        if max(len(before), len(after)) > LONG and before and after:
+        if max(len(before), len(after)) > LONG and before and after and effort.left > 0:
+            effort.left -= 1
             yield from _pieces(before, after)
         else:
             yield before, after
@@ -126,7 +141,17 @@ def _beginning(text: bytes) -> bytes:
 
 
 def _alike(one: bytes, other: bytes) -> float:
-    return SequenceMatcher(None, one[:LONG], other[:LONG], autojunk=False).ratio()
+    """How much two strings share at their beginning and at their end: from 0 to 1."""
+    one, other = one[:LONG], other[:LONG]
+    start = _shared(one, other)
+    end = _shared(one[start:][::-1], other[start:][::-1])
+    return (start + end) / max(len(one), len(other), 1)
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """How much two strings share at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, both in pairs if both[0] != both[1]), min(len(one), len(other)))
 
 
 def _pieces(before: bytes, after: bytes) -> Iterator[Changed]:
