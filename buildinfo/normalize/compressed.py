@@ -288,7 +288,7 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
 
-def _unpacked(
+def unpacked(
     data: bytes, decompressor: _Decompressor, what: str, broken: tuple[type[Exception], ...]
 ) -> Iterator[bytes]:
     """The content of the stream that `data` begins with, in bounded chunks.
@@ -318,10 +318,9 @@ class Xz:
         import lzma
 
         decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, MAX_MEMORY)
-
-        unpacked = _unpacked(data, decompressor, "an xz", (lzma.LZMAError,))
+        content = unpacked(data, decompressor, "an xz", (lzma.LZMAError,))
         return _normalize_stream(
-            data, self.name, job, unpacked, end=lambda: len(data) - len(decompressor.unused_data), find=find_xz
+            data, self.name, job, content, end=lambda: len(data) - len(decompressor.unused_data), find=find_xz
         )
 
 
@@ -335,9 +334,9 @@ class Bzip2:
 
         decompressor = bz2.BZ2Decompressor()
 
-        unpacked = _unpacked(data, decompressor, "a bzip2", (OSError, ValueError))
+        content = unpacked(data, decompressor, "a bzip2", (OSError, ValueError))
         return _normalize_stream(
-            data, self.name, job, unpacked, end=lambda: len(data) - len(decompressor.unused_data), find=find_bzip2
+            data, self.name, job, content, end=lambda: len(data) - len(decompressor.unused_data), find=find_bzip2
         )
 
 

@@ -10,8 +10,6 @@ from buildinfo.apk.framing import GzipReader
 from buildinfo.errors import FormatError
 
 MAGICS: Final = {"gzip": b"\x1f\x8b\x08", "xz": b"\xfd7zXZ\x00", "zstd": b"\x28\xb5\x2f\xfd", "bzip2": b"BZh"}
-_CHUNK: Final = 1 << 18
-_MAX_MEMORY: Final = 1 << 28
 
 
 class Unpacked(NamedTuple):
@@ -63,44 +61,32 @@ def _gzip(data: bytes, head: bytearray) -> Iterator[bytes]:
 def _xz(data: bytes, head: bytearray) -> Iterator[bytes]:
     import lzma
 
-    decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, _MAX_MEMORY)
-    try:
-        piece = data
-        while not decompressor.eof:
-            chunk = decompressor.decompress(piece, _CHUNK)
-            piece = b""
-            if not chunk and not decompressor.eof and decompressor.needs_input:
-                raise FormatError("the file ends inside an xz stream")
-            yield chunk
-    except lzma.LZMAError as error:
-        raise FormatError(f"broken xz data ({error})") from None
+    from buildinfo.normalize.compressed import MAX_MEMORY, unpacked
+
+    decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, MAX_MEMORY)
+    yield from unpacked(data, decompressor, "an xz", (lzma.LZMAError,))
     head += decompressor.unused_data
 
 
 def _bzip2(data: bytes, head: bytearray) -> Iterator[bytes]:
     import bz2
 
+    from buildinfo.normalize.compressed import unpacked
+
     decompressor = bz2.BZ2Decompressor()
-    try:
-        piece = data
-        while not decompressor.eof:
-            chunk = decompressor.decompress(piece, _CHUNK)
-            piece = b""
-            if not chunk and not decompressor.eof and decompressor.needs_input:
-                raise FormatError("the file ends inside a bzip2 stream")
-            yield chunk
-    except (OSError, ValueError) as error:
-        raise FormatError(f"broken bzip2 data ({error})") from None
+    yield from unpacked(data, decompressor, "a bzip2", (OSError, ValueError))
     head += decompressor.unused_data
 
 
 def _zstd(data: bytes, head: bytearray) -> Iterator[bytes]:
     import zstandard
 
-    decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_MEMORY)
+    from buildinfo.normalize.compressed import CHUNK, MAX_MEMORY
+
+    decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_MEMORY)
     try:
         with decompressor.stream_reader(data, read_across_frames=True) as reader:
-            while chunk := reader.read(_CHUNK):
+            while chunk := reader.read(CHUNK):
                 yield chunk
     except zstandard.ZstdError as error:
         raise FormatError(f"broken zstd data ({error})") from None
