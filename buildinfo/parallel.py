@@ -31,7 +31,7 @@ def shared_out(work: Callable[[Item], Result], items: Sequence[Item], jobs: int)
     import multiprocessing
     from multiprocessing.connection import wait
 
-    size = max(1, min(64, len(items) // (8 * jobs)))
+    size = max(1, min(64, len(items) // (4 * jobs)))
     pieces = [items[at : at + size] for at in range(0, len(items), size)]
     context = multiprocessing.get_context("fork")
     taken = context.Value("l", 0)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from buildinfo.model import Text, about, part
+from buildinfo.model import Text
+from buildinfo.parts import about, part
 
 
 @part

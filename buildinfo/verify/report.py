@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any, Literal
 
-from buildinfo.model import SHA256, about, part
+from buildinfo.parts import SHA256, about, part
 from buildinfo.verify.verdict import Verdict
 
 Layer = Literal["framing", "signature", "control", "metadata", "file"]
@@ -144,7 +143,7 @@ def summed_up(pairs: Iterable[Pair]) -> Report:
 
 def to_json(report: Any) -> str:
     """A report as a JSON document that ends in a newline."""
-    return json.dumps(asdict(report), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(report, default=vars, indent=2, ensure_ascii=False) + "\n"
 
 
 def readable(text: str) -> str:

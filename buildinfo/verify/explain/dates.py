@@ -9,6 +9,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
+from buildinfo.verify.explain.pattern import Pattern
+
 _MONTHS: Final = (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec")
 _MONTH: Final = (
     rb"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
@@ -29,7 +31,7 @@ ZONES: Final = {
 """Minutes east of Greenwich of the abbreviations that date(1) writes."""
 
 _PATTERNS: Final = tuple(
-    re.compile(pattern, re.IGNORECASE)
+    Pattern(pattern, re.IGNORECASE)
     for pattern in (
         # Fri Apr  5 12:00:00 UTC 2024; Fri Apr  5 12:00:00 2024
         rb"(?:"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from buildinfo.apk.pkginfo import PkgInfo
-from buildinfo.model import BuildInfo
 from buildinfo.verify.files import Files
 from buildinfo.verify.found import Found
 from buildinfo.verify.report import RecordDelta
+
+if TYPE_CHECKING:
+    from buildinfo.model import BuildInfo
 
 
 @dataclass(frozen=True)

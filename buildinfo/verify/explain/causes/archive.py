@@ -9,6 +9,7 @@ from buildinfo.verify.explain.cause import Cause
 from buildinfo.verify.explain.dissect.text import SOME
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
+from buildinfo.verify.explain.pattern import Pattern
 
 
 class ArMetadata(Cause):
@@ -83,7 +84,7 @@ class JarManifest(Cause):
     kinds = frozenset(("text",))
     records = ("installed", "tool:java", "tool:javac", "observation")
 
-    _KEY: Final = re.compile(
+    _KEY: Final = Pattern(
         rb"(Built-By|Created-By|Build-Jdk(-Spec)?|Bnd-LastModified|Build-(Time|Date|Timestamp|Host|OS|Number)|"
         rb"Build(ed|t)?-?(On|At|Host|Time)|Originally-Created-By|Ant-Version|Tool|"
         rb"Implementation-Build-(Date|Time))\s*: ",
@@ -164,8 +165,8 @@ class HashSeedOrder(Cause):
     kinds = frozenset(("order",))
     records = ("environment:PYTHONHASHSEED", "environment:PERL_HASH_SEED")
 
-    _KEYED: Final = re.compile(rb"\s*[\"']?[\w.@$/-]+[\"']?\s*(:|=>)\s*\S")
-    _ITEM: Final = re.compile(rb"\s*[\"'][^\"']*[\"'],?\s*$")
+    _KEYED: Final = Pattern(rb"\s*[\"']?[\w.@$/-]+[\"']?\s*(:|=>)\s*\S")
+    _ITEM: Final = Pattern(rb"\s*[\"'][^\"']*[\"'],?\s*$")
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
         if hunk.name == "tokens":

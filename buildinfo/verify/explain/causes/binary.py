@@ -9,11 +9,12 @@ from buildinfo.verify.explain.cause import MARK, Cause, Masked, TextCause
 from buildinfo.verify.explain.causes import languages
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
+from buildinfo.verify.explain.pattern import Pattern
 
 _ELF: Final = frozenset(("elf",))
 _STRING: Final = frozenset(("string",))
 _BOTH: Final = frozenset(("elf", "string"))
-_OPTION: Final = re.compile(rb"(?<!\S)-\S+")
+_OPTION: Final = Pattern(rb"(?<!\S)-\S+")
 
 
 class OtherArch(Cause):
@@ -61,9 +62,9 @@ class DateMacro(TextCause):
     _DATE: Final = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (?: [1-9]|[12]\d|3[01])"
     _TIME: Final = rb"(?:[01]\d|2[0-3]):[0-5]\d:[0-6]\d"
     _MACROS: Final = (
-        re.compile(rb"(?<!\w)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) " + _DATE + rb" " + _TIME + rb" (?:19|20)\d\d(?!\w)"),
-        re.compile(rb"(?<!, )(?<!\w)" + _DATE + rb" (?:19|20)\d\d(?!\d)"),
-        re.compile(rb"(?<![\w:.])" + _TIME + rb"(?![:.\d]|\s?(?:[+-]\d\d|[A-Z]{3,4}\b))"),
+        Pattern(rb"(?<!\w)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) " + _DATE + rb" " + _TIME + rb" (?:19|20)\d\d(?!\w)"),
+        Pattern(rb"(?<!, )(?<!\w)" + _DATE + rb" (?:19|20)\d\d(?!\d)"),
+        Pattern(rb"(?<![\w:.])" + _TIME + rb"(?![:.\d]|\s?(?:[+-]\d\d|[A-Z]{3,4}\b))"),
     )
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
@@ -83,22 +84,22 @@ class Compiler(TextCause):
     certainty = 0.94
     records = ("installed:gcc", "installed:binutils", "installed:rust", "installed:go", "tool")
 
-    _TOOL: Final = re.compile(
+    _TOOL: Final = Pattern(
         rb"\s*(GCC: |GNU (C|AS|Fortran|Ada|GIMPLE|D|Go|Modula)|([\w ]+ )?clang version |(Linker: )?(LLD|mold|GNU gold)|"
         rb"rustc version|Android \(|Zig |zig |LDC |DMD |GHC |Free Pascal|Intel\(R\)|ldc version|OCaml)"
     )
-    _PRODUCER: Final = re.compile(
+    _PRODUCER: Final = Pattern(
         rb"^(?:GNU [A-Za-z]+[+\d]* \d[\w.]*(?: \d{8})?(?: \([^)]*\))?|[^/-]*?clang version [\w.+~-]+(?: \([^)]*\))?|"
         rb"clang LLVM \(rustc version [^)]*\)+|GNU AS [\w.]+|"
         rb"Go cmd/compile go[\w.]+|rustc version [\w.-]+(?: \([^)]*\))?)"
     )
     _PLACES: Final = (
-        re.compile(rb"(?<=/rustc/)[0-9a-f]{40}"),
-        re.compile(rb"(?<=/lib/gcc/)[\w-]+/\d[\w.]*"),
-        re.compile(rb"/lib/llvm\d+/lib/clang/[\d.]+"),
-        re.compile(rb"(?<=/include/c\+\+/)\d[\d.]*"),
+        Pattern(rb"(?<=/rustc/)[0-9a-f]{40}"),
+        Pattern(rb"(?<=/lib/gcc/)[\w-]+/\d[\w.]*"),
+        Pattern(rb"/lib/llvm\d+/lib/clang/[\d.]+"),
+        Pattern(rb"(?<=/include/c\+\+/)\d[\d.]*"),
     )
-    _GO: Final = re.compile(rb"^(?:go\t)?go\d\.\d+[\w.]*$")
+    _GO: Final = Pattern(rb"^(?:go\t)?go\d\.\d+[\w.]*$")
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
         if hunk.kind != "string":
@@ -139,7 +140,7 @@ class CompilerFlags(TextCause):
     )
 
     _SECTIONS: Final = frozenset((b".gnu.hash", b".hash", b".note.gnu.property", b".relr.dyn", b".GCC.command.line"))
-    _SETTING: Final = re.compile(rb"^build\t(?!-trimpath)(-\w+|CGO_\w+|GO[A-Z0-9]+)=")
+    _SETTING: Final = Pattern(rb"^build\t(?!-trimpath)(-\w+|CGO_\w+|GO[A-Z0-9]+)=")
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
         if hunk.kind != "string" or not hunk.name.endswith((":producer", ".GCC.command.line")):
@@ -191,10 +192,10 @@ class RandomSeed(TextCause):
     kinds = _BOTH
     certainty = 0.93
 
-    _SECTION: Final = re.compile(rb"\.gnu\.(?:debug)?lto_")
+    _SECTION: Final = Pattern(rb"\.gnu\.(?:debug)?lto_")
     _NAMES: Final = (
-        re.compile(rb"(?<=_)[0-9A-F]{8}_(?:0x)?[0-9a-f]{1,16}(?![0-9A-Za-z])"),
-        re.compile(rb"(?<=\.)[0-9a-f]{7,16}(?=(?:\.|$|\s))"),
+        Pattern(rb"(?<=_)[0-9A-F]{8}_(?:0x)?[0-9a-f]{1,16}(?![0-9A-Za-z])"),
+        Pattern(rb"(?<=\.)[0-9a-f]{7,16}(?=(?:\.|$|\s))"),
     )
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
@@ -214,7 +215,7 @@ class Stripped(Cause):
     )
     kinds = _ELF
 
-    _TAKEN: Final = re.compile(
+    _TAKEN: Final = Pattern(
         rb"\.(symtab|strtab|symtab_shndx|z?debug_\w+|gnu_debuglink|gnu_debugdata|stab(str)?|gdb_index|line)(\.|$)"
     )
 

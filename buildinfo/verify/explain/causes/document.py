@@ -9,9 +9,10 @@ from buildinfo.verify.explain import dates
 from buildinfo.verify.explain.cause import MARK, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
+from buildinfo.verify.explain.pattern import Pattern
 
 _DOCUMENTS: Final = frozenset(("html", "svg", "man", "pdf", "postscript", "info", "rtf"))
-_STAMP: Final = re.compile(
+_STAMP: Final = Pattern(
     rb"""^['.]\s*(TH|Dd|SH)\b | ^['.]\\" | CreationDate | ModDate | xmp: | <!--.*generated
     | generated\s+(on|by|at|using|with|from)
     | last\s+(updated|modified|built|change) | (updated|created|produced|rendered|built)\s+(on|at|by|with)\b
@@ -21,7 +22,7 @@ _STAMP: Final = re.compile(
     | ^\s*(<[^>]+>\s*)*(date|revised)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-_PDF_ID: Final = re.compile(rb"/ID\s*\[\s*<[0-9A-Fa-f]+>\s*<[0-9A-Fa-f]+>\s*\]|(?<=uuid:)[0-9a-fA-F-]{36}")
+_PDF_ID: Final = Pattern(rb"/ID\s*\[\s*<[0-9A-Fa-f]+>\s*<[0-9A-Fa-f]+>\s*\]|(?<=uuid:)[0-9a-fA-F-]{36}")
 
 
 class DocumentDate(TextCause):
@@ -42,6 +43,6 @@ class DocumentDate(TextCause):
         return dates.masked(before, MARK), dates.masked(after, MARK)
 
 
-_IN_PDF: Final = re.compile(rb"/(Creation|Mod)Date|%%CreationDate|<xmp:|<pdf:|/ID\s*\[")
+_IN_PDF: Final = Pattern(rb"/(Creation|Mod)Date|%%CreationDate|<xmp:|<pdf:|/ID\s*\[")
 
 CAUSES: Final[tuple[TextCause, ...]] = (DocumentDate(),)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from buildinfo.verify.explain.cause import Cause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
+from buildinfo.verify.explain.pattern import Pattern
 
 
 class Compressor(Cause):
@@ -90,7 +90,7 @@ class MemberOrder(Cause):
         return 0.95 if hunk.name in ("order", "link") else 0.0
 
 
-_WORD: Final = re.compile(rb"(time|level byte|system|flags) (\d+)")
+_WORD: Final = Pattern(rb"(time|level byte|system|flags) (\d+)")
 
 
 def _header(text: bytes) -> dict[str, bytes]:

@@ -9,23 +9,24 @@ from buildinfo.verify.explain import dates
 from buildinfo.verify.explain.cause import MARK, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
+from buildinfo.verify.explain.pattern import Pattern
 
 _MONTH: Final = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _BANNERS: Final = (
     # U-Boot SPL 2024.04 (Apr 05 2024 - 12:00:00 +0000): U_BOOT_DATE, U_BOOT_TIME, U_BOOT_TZ
-    re.compile(
+    Pattern(
         rb"(?P<known>\b(?:U-Boot|barebox|Barebox)\b[^()\n]{0,60}\()"
         + _MONTH
         + rb" [ 0-3]\d \d{4} - \d\d:\d\d:\d\d(?: [+-]\d{4})?"
     ),
     # barebox 2024.04.0 #1 Fri Apr  5 12:00:00 UTC 2024; #1 SMP PREEMPT_DYNAMIC Fri Apr  5 12:00:00 UTC 2024
-    re.compile(
+    Pattern(
         rb"(?P<known>#\d+[\w~.-]*(?: SMP)?(?: PREEMPT\w*)? )(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d\d? )?"
         + _MONTH
         + rb"[ \d]{0,4} (?:\d{4} )?\d\d:\d\d:\d\d (?:[A-Z]{2,5} |[+-]\d{4} ?)?(?:\d{4})?"
     ),
     # v2.10.0(release):v2.10.0, Built : 12:00:00, Apr  5 2024: TF-A
-    re.compile(rb"(?P<known>\bBuilt ?: ?)\d\d:\d\d:\d\d, " + _MONTH + rb" [ 0-3]\d \d{4}"),
+    Pattern(rb"(?P<known>\bBuilt ?: ?)\d\d:\d\d:\d\d, " + _MONTH + rb" [ 0-3]\d \d{4}"),
 )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from buildinfo.verify.explain.cause import MARK, Cause, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
+from buildinfo.verify.explain.pattern import Pattern
 
 
 class GoBuildId(Cause):
@@ -17,8 +18,8 @@ class GoBuildId(Cause):
     kinds = frozenset(("elf", "string"))
     records = ("condition", "environment:GOFLAGS")
 
-    _STAMP: Final = re.compile(rb"^build\tvcs(\.\w+)?=")
-    _ID: Final = re.compile(rb"^[\w-]{20}/[\w-]{20}/[\w-]{20}/[\w-]{20}$")
+    _STAMP: Final = Pattern(rb"^build\tvcs(\.\w+)?=")
+    _ID: Final = Pattern(rb"^[\w-]{20}/[\w-]{20}/[\w-]{20}/[\w-]{20}$")
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
         sides = [side for side in (hunk.before, hunk.after) if side]
@@ -37,12 +38,12 @@ class GoTrimpath(TextCause):
     certainty = 0.95
     records = ("condition", "environment:GOFLAGS")
 
-    _SETTING: Final = re.compile(rb"^build\t-trimpath=")
-    _OWN: Final = re.compile(rb"/\S*/(go[\w.-]*/src|pkg/mod)/")
+    _SETTING: Final = Pattern(rb"^build\t-trimpath=")
+    _OWN: Final = Pattern(rb"/\S*/(go[\w.-]*/src|pkg/mod)/")
     """Folders of Go's library, and of modules that it fetched."""
-    _IMPORT: Final = re.compile(rb"[\w-]+(\.[\w-]+)+/[\w./@~+-]+$")
+    _IMPORT: Final = Pattern(rb"[\w-]+(\.[\w-]+)+/[\w./@~+-]+$")
     """The path of a module, which stands for its folder where paths are trimmed."""
-    _SOURCE: Final = re.compile(rb"[^\s\"'<>|:;,=\0]*/(?P<file>[\w.@+-]+\.(?:go|s))(?![\w.])")
+    _SOURCE: Final = Pattern(rb"[^\s\"'<>|:;,=\0]*/(?P<file>[\w.@+-]+\.(?:go|s))(?![\w.])")
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
         if (self._OWN.match(before) and before.endswith(b"/" + after)) or (
@@ -99,7 +100,7 @@ def _kept(match: re.Match[bytes]) -> bytes:
 
 
 _HASHES: Final = tuple(
-    re.compile(pattern)
+    Pattern(pattern)
     for pattern in (
         rb"(?P<known>17h)[0-9a-f]{16}(?=E|$|\.)",  # the legacy mangling: the hash is a component of the name
         rb"(?P<known>\bh)[0-9a-f]{16}(?=$|\.)",
@@ -110,7 +111,7 @@ _HASHES: Final = tuple(
     )
 )
 
-_CRATE: Final = re.compile(rb"(?P<known>Cs)[0-9A-Za-z]+_(?=\d)")
+_CRATE: Final = Pattern(rb"(?P<known>Cs)[0-9A-Za-z]+_(?=\d)")
 """Mangling v0, whose names begin with `_R`: the disambiguator of a crate, in base 62."""
 
 CAUSES: Final[tuple[Cause, ...]] = (GoBuildId(), GoTrimpath(), RustMetadata())

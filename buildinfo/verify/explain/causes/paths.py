@@ -10,15 +10,16 @@ from typing import Final
 from buildinfo.verify.explain.cause import MARK, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
+from buildinfo.verify.explain.pattern import Pattern
 
-_PART: Final = re.compile(rb"([\s\"'`<>|;,()\[\]{}=:*\0]+)")
-_FLAG: Final = re.compile(rb"(?:@|file://|-(?:[ILRBF]|isystem|include|iquote|idirafter|Wl|Wp))(?=/)")
-_BUILD: Final = re.compile(
+_PART: Final = Pattern(rb"([\s\"'`<>|;,()\[\]{}=:*\0]+)")
+_FLAG: Final = Pattern(rb"(?:@|file://|-(?:[ILRBF]|isystem|include|iquote|idirafter|Wl|Wp))(?=/)")
+_BUILD: Final = Pattern(
     rb"/(?:home|Users|root|builds?|tmp|temp|var/tmp|var/build|usr/src|usr/obj|workspace|work|workdir|src|mnt|srv|data|scratch|"
     rb"github|__w|aports|opt/build|nix/var|private|private/tmp|drone|go/src|app|project|code|run/build|run/user|dev/shm)(?:/|$)"
 )
 """Where people, builders and continuous integration build."""
-_SYSTEM: Final = re.compile(
+_SYSTEM: Final = Pattern(
     rb"/(?:usr(?:/local)?(?:/(?:lib\w*|share|s?bin|include|libexec|etc|games|var)|(?=/?$))|etc|lib\w*|s?bin|boot|dev|proc|sys|run|"
     rb"opt|media|var/(?:lib|log|cache|run|spool|db|www|mail|empty|lock))(?:/|$)"
 )
@@ -145,7 +146,7 @@ class TemporaryName(TextCause):
 
 
 _RANDOM: Final = tuple(
-    re.compile(pattern)
+    Pattern(pattern)
     for pattern in (
         rb"(?<![\w.-])(?P<known>tmp\.)(?P<drawn>[A-Za-z0-9]{6,12})(?![A-Za-z0-9])",  # mktemp
         rb"(?<![\w.-])(?P<known>tmp)(?P<drawn>[a-z0-9_]{8})(?![A-Za-z0-9_])",  # Python's tempfile

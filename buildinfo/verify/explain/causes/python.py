@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from buildinfo.verify.explain.cause import Cause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
+from buildinfo.verify.explain.pattern import Pattern
 
 _PYC: Final = frozenset(("pyc",))
 
@@ -71,6 +71,6 @@ class PycPath(Cause):
         return 0.95 if names == {own} else 0.0
 
 
-_SOURCE: Final = re.compile(rb"[^\s\"'<>|:;,]+\.py\b")
+_SOURCE: Final = Pattern(rb"[^\s\"'<>|:;,]+\.py\b")
 
 CAUSES: Final[tuple[Cause, ...]] = (PycVersion(), PycFlags(), PycTime(), PycPath())

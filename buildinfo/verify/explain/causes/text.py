@@ -9,6 +9,7 @@ from buildinfo.verify.explain import dates
 from buildinfo.verify.explain.cause import MARK, Cause, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
+from buildinfo.verify.explain.pattern import Pattern
 
 
 class TextTime(TextCause):
@@ -47,7 +48,7 @@ class TimeZone(TextCause):
 class _Named(TextCause):
     """A name that stands behind a word which says what it is."""
 
-    patterns: ClassVar[tuple[re.Pattern[bytes], ...]]
+    patterns: ClassVar[tuple[Pattern, ...]]
     observed: ClassVar[str]
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
@@ -84,8 +85,8 @@ def _keep(match: re.Match[bytes]) -> bytes:
     return text[: start - base] + MARK + text[end - base :]
 
 
-def _words(*patterns: bytes) -> tuple[re.Pattern[bytes], ...]:
-    return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
+def _words(*patterns: bytes) -> tuple[Pattern, ...]:
+    return tuple(Pattern(pattern, re.IGNORECASE) for pattern in patterns)
 
 
 _NAME: Final = rb"(?P<name>[A-Za-z_][\w.-]*\w|\w)"
@@ -153,7 +154,7 @@ class Uuid(TextCause):
     advice = "Derive it from the source (uuid5 of the name and version), or pass a fixed one."
     certainty = 0.9
 
-    _UUID: Final = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])")
+    _UUID: Final = Pattern(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])")
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
         return self._UUID.sub(MARK, before), self._UUID.sub(MARK, after)
@@ -167,8 +168,8 @@ class Jobs(TextCause):
     records = ("condition:jobs",)
 
     _PATTERNS: Final = (
-        re.compile(rb"(?<![\w-])(?:-j|--jobs[= ]|--parallel[= ]|-j )\d+\b"),
-        re.compile(
+        Pattern(rb"(?<![\w-])(?:-j|--jobs[= ]|--parallel[= ]|-j )\d+\b"),
+        Pattern(
             rb"(?i)\b(?:\w*jobs|nproc|ncpus?|num_?cpus?|cpu_?count|n_?threads|\w*processors|parallel\w*)"
             + _IS
             + rb"\d+\b"
