@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 from buildinfo.errors import BuildinfoError, UnreadableError, UsageError
 from buildinfo.parallel import shared_out
-from buildinfo.verify.contents import Recent
 from buildinfo.verify.explain.evidence import Records
 from buildinfo.verify.pair import try_pair
+from buildinfo.verify.reading import Reader, Recent
 from buildinfo.verify.report import Cause, Difference, Pair, Report, readable, summed_up
 
 FEW: Final = 8
@@ -102,10 +102,10 @@ def compare_all(
         jobs = len(os.sched_getaffinity(0)) if len(matches) > FEW else 1
     jobs = min(jobs, len(matches))
 
-    recent = Recent()
+    reader = Recent()
 
     def work(match: Match) -> Pair:
-        return _compared(match, records, recent)
+        return _compared(match, records, reader)
 
     pairs = []
     for pair in shared_out(work, matches, jobs) if jobs > 1 else map(work, matches):
@@ -115,7 +115,7 @@ def compare_all(
     return summed_up(pairs)
 
 
-def _compared(match: Match, records: RecordsOf | None, recent: Recent) -> Pair:
+def _compared(match: Match, records: RecordsOf | None, reader: Reader) -> Pair:
     original, rebuilt = match
     if original is None or rebuilt is None:
         return _alone(original, rebuilt)
@@ -124,7 +124,7 @@ def _compared(match: Match, records: RecordsOf | None, recent: Recent) -> Pair:
     except BuildinfoError as error:
         names = readable(str(original)), readable(str(rebuilt))
         return Pair(original=names[0], rebuilt=names[1], verdict=None, error=readable(str(error)))
-    return try_pair(original, rebuilt, found, read=recent.read)
+    return try_pair(original, rebuilt, found, reader)
 
 
 def _alone(original: Path | None, rebuilt: Path | None) -> Pair:

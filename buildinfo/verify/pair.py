@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from buildinfo.errors import BuildinfoError
 from buildinfo.verify.compare import compare, relations_changed
-from buildinfo.verify.contents import Contents, read_contents
+from buildinfo.verify.contents import Contents
 from buildinfo.verify.describe import describe
 from buildinfo.verify.entries import differing_files
-from buildinfo.verify.equal import Opening, read_opening, same_data
+from buildinfo.verify.equal import Opening, same_data
 from buildinfo.verify.explain.engine import explain
 from buildinfo.verify.explain.evidence import Evidence, Records
 from buildinfo.verify.files import Files
 from buildinfo.verify.found import Found
+from buildinfo.verify.reading import Reader
 from buildinfo.verify.report import Pair, readable
 from buildinfo.verify.signatures import signature_differences
 from buildinfo.verify.verdict import weakest
 
-Read = Callable[[Path], Contents]
-"""Reads a package."""
 
-
-def verify_pair(original: Path, rebuilt: Path, records: Records | None = None, *, read: Read = read_contents) -> Pair:
+def verify_pair(original: Path, rebuilt: Path, records: Records | None = None, reader: Reader | None = None) -> Pair:
     """Compares two packages.
 
     Args:
         original, rebuilt: the files.
         records: the buildinfos of the two builds, where they are known.
-        read: reads a package that has to be looked into.
+        reader: reads the packages; one that remembers some serves where a list names them several times.
 
     Raises:
         FormatError, IntegrityError: one of them is no whole v2 package.
         UnreadableError: one of them cannot be read.
     """
-    first, second = read_opening(original), read_opening(rebuilt)
+    reader = reader or Reader()
+    first, second = reader.opening(original), reader.opening(rebuilt)
     pair = Pair(
         original=readable(str(original)),
         rebuilt=readable(str(rebuilt)),
@@ -50,13 +48,13 @@ def verify_pair(original: Path, rebuilt: Path, records: Records | None = None, *
         if digests is not None:
             pair.original_sha256, pair.rebuilt_sha256 = digests
             return pair if digests[0] == digests[1] else _told_apart_by_signatures(pair, first, second, records)
-    return _compared(pair, read(original), read(rebuilt), records)
+    return _compared(pair, reader.contents(original), reader.contents(rebuilt), records)
 
 
-def try_pair(original: Path, rebuilt: Path, records: Records | None = None, *, read: Read = read_contents) -> Pair:
+def try_pair(original: Path, rebuilt: Path, records: Records | None = None, reader: Reader | None = None) -> Pair:
     """As `verify_pair`; what cannot be read gives a pair without a verdict, and with the reason."""
     try:
-        return verify_pair(original, rebuilt, records, read=read)
+        return verify_pair(original, rebuilt, records, reader)
     except BuildinfoError as error:
         reason = str(error)
     except OSError as error:
