@@ -26,7 +26,7 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     yield from found
     old, new = ([member for member in side if member.name in _TABLES] for side in sides)
     if not found and [member.content for member in old] != [member.content for member in new]:
-        yield place.hunk("ar", "symbol table", b"", b"")
+        yield place.hunk("ar", "symbol table", *(b"".join(member.content for member in side) for side in (old, new)))
     for side in (old, new):
         for member in side:
             member.content = b""

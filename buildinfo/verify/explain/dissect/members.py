@@ -17,7 +17,7 @@ MAX_MEMBERS: Final = 200_000
 _HASH: Final = re.compile(rb"(?<![0-9A-Za-z])[0-9a-f]{8,64}(?![0-9A-Za-z])")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Member:
     """One member: `fields` of its header that are compared, and its content as far as it can be had."""
 

@@ -26,16 +26,13 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
             continue
         found = True
         if key == "IDAT":
-            same = _pixels(first) == _pixels(second) != None  # noqa: E711  # both, and neither is missing
-            yield (
-                place.hunk("compression", "png", b"%d bytes" % len(first), b"%d bytes" % len(second))
-                if same
-                else (place.hunk("png", "pixels", b"", b""))
-            )
+            pixels = _pixels(first)
+            what = ("compression", "png") if pixels is not None and pixels == _pixels(second) else ("png", "pixels")
+            yield place.hunk(*what, b"%d bytes" % len(first), b"%d bytes" % len(second))
         else:
             yield place.hunk("png", key, first, second)
     if not found:
-        yield place.hunk("png", "order", b"", b"")
+        yield place.hunk("png", "order", before, after)
 
 
 def _chunks(data: bytes) -> dict[str, bytes]:

@@ -30,11 +30,18 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
         raise FormatError(f"broken zip archive ({error})") from None
     if comment != other_comment:
         yield place.hunk("zip", "comment", comment, other_comment)
-    yield from compare("zip", old, new, place)
+    yield from compare("zip", list(old), list(new), place)
+    packed = {member.name: size for member, size in old.items()}
+    contents = {member.name: member.content for member in old}
+    for member, size in new.items():
+        if contents.get(member.name) == member.content and packed[member.name] != size:
+            sizes = b"%d bytes" % packed[member.name], b"%d bytes" % size
+            yield place.part(member.name.decode("utf-8", "replace")).hunk("compression", "zip", *sizes)
 
 
-def _members(data: bytes) -> tuple[list[Member], bytes]:
-    members: list[Member] = []
+def _members(data: bytes) -> tuple[dict[Member, int], bytes]:
+    """The members with their compressed sizes, and the comment."""
+    members: dict[Member, int] = {}
     left = MAX_UNPACKED
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         infos = archive.infolist()
@@ -46,11 +53,12 @@ def _members(data: bytes) -> tuple[list[Member], bytes]:
                 raise FormatError("a zip archive that unpacks to too much")
             with archive.open(info) as stream:
                 content = stream.read(info.file_size + 1)
-            members.append(Member(info.filename.encode("utf-8", "surrogateescape"), _fields(info, content), content))
+            name = info.filename.encode("utf-8", "surrogateescape")
+            members[Member(name, _fields(info), content)] = info.compress_size
         return members, archive.comment
 
 
-def _fields(info: zipfile.ZipInfo, content: bytes) -> dict[str, bytes]:
+def _fields(info: zipfile.ZipInfo) -> dict[str, bytes]:
     extras = _extras(info.extra)
     return {
         "time": b"%04d-%02d-%02d %02d:%02d:%02d" % info.date_time,
@@ -64,7 +72,6 @@ def _fields(info: zipfile.ZipInfo, content: bytes) -> dict[str, bytes]:
         "flags": b"%x" % info.flag_bits,
         "method": b"%d" % info.compress_type,
         "comment": info.comment,
-        "compressed size": b"" if info.file_size != len(content) else b"%d:%d" % (info.CRC, info.compress_size),
     }
 
 
