@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from buildinfo.apk.framing import GzipHeader
+from buildinfo.apk.pkginfo import PkgInfo
 from buildinfo.apk.segments import Segment
 from buildinfo.apk.v2 import SCRIPTS
-from buildinfo.verify.contents import Contents
+from buildinfo.verify.contents import Contents, Entry, Key
 from buildinfo.verify.entries import Same, control_entries, data_entries, is_spelled_otherwise
 from buildinfo.verify.found import DIFFERENT, NORMALIZED, PAYLOAD, Found, differing, shown
 from buildinfo.verify.report import Difference, readable
@@ -22,6 +23,8 @@ RELATIONS: Final = frozenset(
 """Keys of .PKGINFO that decide what apk installs together; a package provides its own name and version."""
 EXECUTED: Final = frozenset(("triggers",))
 """Keys of .PKGINFO that decide what apk runs."""
+LAST: Final = frozenset(("triggers", "pkgname", "pkgver", "provider_priority", "replaces_priority"))
+"""Keys of .PKGINFO of which only the last value counts for apk."""
 
 
 def compare(original: Contents, rebuilt: Contents, same_normalized: Same) -> list[Found]:
@@ -29,16 +32,31 @@ def compare(original: Contents, rebuilt: Contents, same_normalized: Same) -> lis
     sides = ((side.package.signatures, side.package.signature_segments) for side in (original, rebuilt))
     found = signature_differences(*sides)
     result = [Found(difference, "identical-unsigned") for difference in found]
-    result += _framing("control", original.package.control, rebuilt.package.control)
-    result += _framing("data", original.package.data, rebuilt.package.data)
-    result += _pkginfo(original, rebuilt)
-    result += _scripts(original, rebuilt)
-    result += control_entries(original, rebuilt)
-    result += _order(original, rebuilt)
-    result += _end(original, rebuilt)
-    result += _dialects(original, rebuilt)
-    result += data_entries(original, rebuilt, same_normalized)
+    for name, old, new in _segments(original, rebuilt):
+        result += _framing(name, old, new)
+    told = {
+        "control": [
+            *_pkginfo(original, rebuilt),
+            *_scripts(original, rebuilt),
+            *control_entries(original, rebuilt),
+            *_archive("control", original, rebuilt),
+        ],
+        "data": [
+            *_order(original, rebuilt),
+            *_archive("data", original, rebuilt),
+            *data_entries(original, rebuilt, same_normalized),
+        ],
+    }
+    for name, old, new in _segments(original, rebuilt):
+        if old.tar_sha256 != new.tar_sha256 and not told[name]:  # what is not understood is not the same
+            result.append(differing("framing", None, "bytes", "one", "another", DIFFERENT, about=name))
+        result += told[name]
     return result
+
+
+def _segments(original: Contents, rebuilt: Contents) -> Iterator[tuple[str, Segment, Segment]]:
+    yield "control", original.package.control, rebuilt.package.control
+    yield "data", original.package.data, rebuilt.package.data
 
 
 def relations_changed(found: list[Found]) -> bool:
@@ -77,10 +95,13 @@ def _pkginfo(original: Contents, rebuilt: Contents) -> Iterator[Found]:
     nothing = True
     for key in dict.fromkeys(key for key, _ in (*old.entries, *new.entries)):
         before, after = old.all(key), new.all(key)
-        if before == after:
+        lasts = (_last(old, key), _last(new, key)) if key in LAST else ("", "")
+        if before == after and lasts[0] == lasts[1]:
             continue
         nothing = False
-        if sorted(before) == sorted(after):
+        if sorted(before) == sorted(after) and lasts[0] != lasts[1]:
+            yield differing("control", None, key, *lasts, _key_gravity(key, original, rebuilt), about="what counts")
+        elif sorted(before) == sorted(after):
             difference = Difference(
                 layer="control", path=None, field=key, detail=f"the {len(before)} values stand in another order"
             )
@@ -101,6 +122,13 @@ def _pkginfo(original: Contents, rebuilt: Contents) -> Iterator[Found]:
     if nothing:
         detail = "the same lines stand in another order, or with other blanks"
         yield Found(Difference(layer="control", path=None, field=None, detail=detail), PAYLOAD)
+
+
+def _last(info: PkgInfo, key: str) -> str:
+    """The value of a key that apk takes; it passes over a line without a blank behind the `=`."""
+    lines = info.raw.decode("utf-8", "surrogateescape").split("\n")
+    start = f"{key} = "
+    return next((line.removeprefix(start) for line in reversed(lines) if line.startswith(start)), "")
 
 
 def _key(key: str, before: tuple[str, ...], after: tuple[str, ...], gravity: Verdict) -> Found:
@@ -157,28 +185,32 @@ def _order(original: Contents, rebuilt: Contents) -> Iterator[Found]:
     new = [key for key in rebuilt.entries if key in original.entries]
     if old != new:
         first = next(index for index, (left, right) in enumerate(zip(old, new, strict=True)) if left != right)
-        gravity: Verdict = NORMALIZED if original.sortable() and rebuilt.sortable() else PAYLOAD
+        # Of equal paths the last one stays, and a hard link is the file that its target is by then.
+        gravity: Verdict = NORMALIZED if original.sortable() and rebuilt.sortable() else DIFFERENT
         yield differing("framing", None, "order", old[first][0], new[first][0], gravity, about="data")
 
 
-def _end(original: Contents, rebuilt: Contents) -> Iterator[Found]:
-    for name, old, new in (
-        ("control", original.package.control, rebuilt.package.control),
-        ("data", original.package.data, rebuilt.package.data),
-    ):
-        same_size = old.tar_size - old.trailer_size == new.tar_size - new.trailer_size
-        if old.trailer_size != new.trailer_size and (same_size or 0 in (old.trailer_size, new.trailer_size)):
-            gravity: Verdict = NORMALIZED if name == "data" else PAYLOAD
-            sizes = f"{old.trailer_size} bytes", f"{new.trailer_size} bytes"
-            yield differing("framing", None, "end", *sizes, gravity, about=name)
+def _archive(name: str, original: Contents, rebuilt: Contents) -> Iterator[Found]:
+    """How the tar of a segment ends, and headers that say the same in other words."""
+    segments = {key: (old, new) for key, old, new in _segments(original, rebuilt)}
+    yield from _end(name, *segments[name])
+    entries = (original.entries, rebuilt.entries) if name == "data" else (original.control, rebuilt.control)
+    yield from _dialects(name, *entries)
 
 
-def _dialects(original: Contents, rebuilt: Contents) -> Iterator[Found]:
+def _end(name: str, old: Segment, new: Segment) -> Iterator[Found]:
+    same_size = old.tar_size - old.trailer_size == new.tar_size - new.trailer_size
+    if old.trailer_size != new.trailer_size and (same_size or 0 in (old.trailer_size, new.trailer_size)):
+        gravity: Verdict = NORMALIZED if name == "data" else PAYLOAD
+        sizes = f"{old.trailer_size} bytes", f"{new.trailer_size} bytes"
+        yield differing("framing", None, "end", *sizes, gravity, about=name)
+
+
+def _dialects(name: str, old: dict[Key, Entry], new: dict[Key, Entry]) -> Iterator[Found]:
     """Headers that say the same in other words: one difference for all entries of a segment."""
-    for name, old, new in (("control", original.control, rebuilt.control), ("data", original.entries, rebuilt.entries)):
-        spelled = [(old[key], new[key]) for key in old if key in new and is_spelled_otherwise(old[key], new[key])]
-        if spelled:
-            first, second = min((before.dialect, after.dialect) for before, after in spelled)
-            normal = all(before.normal == after.normal for before, after in spelled)
-            what = f"{name}: {len(spelled)} headers"
-            yield differing("framing", None, "dialect", first, second, NORMALIZED if normal else PAYLOAD, about=what)
+    spelled = [(old[key], new[key]) for key in old if key in new and is_spelled_otherwise(old[key], new[key])]
+    if spelled:
+        first, second = min((before.dialect, after.dialect) for before, after in spelled)
+        normal = all(before.normal == after.normal for before, after in spelled)
+        what = f"{name}: {len(spelled)} headers"
+        yield differing("framing", None, "dialect", first, second, NORMALIZED if normal else PAYLOAD, about=what)

@@ -6,7 +6,7 @@ Read in one pass and bounded memory; no file's content is held.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from buildinfo.normalize.headers import HeaderRules
 from buildinfo.normalize.order import Entry as OrderEntry
 from buildinfo.normalize.order import sort_key, sortable
 from buildinfo.normalize.registry import select
+from buildinfo.verify.asread import as_read, linked_path
 
 Key = tuple[str, int]
 """A path, and how often it stood before in the same archive."""
@@ -55,6 +56,7 @@ class Entry:
         dialect: how its headers are spelled, for people.
         headers: a digest of the header blocks.
         normal: a digest of the header blocks once they are normalized.
+        as_read: in what apk reads something else than `member`.
     """
 
     member: Member
@@ -62,10 +64,11 @@ class Entry:
     dialect: str
     headers: bytes
     normal: bytes
+    as_read: Mapping[str, str]
 
     def of(self, sha256: bytes) -> Entry:
         """The entry of a file with the digest of its content."""
-        return Entry(self.member, sha256, self.dialect, self.headers, self.normal)
+        return replace(self, sha256=sha256)
 
     @property
     def records(self) -> dict[str, bytes]:
@@ -94,19 +97,26 @@ class Contents:
     entries: dict[Key, Entry]
     control: dict[Key, Entry]
     scripts: dict[str, bytes]
+    _files: dict[Key, Entry | None] = field(default_factory=dict)
 
     @property
     def pkginfo(self) -> PkgInfo:
         return self.package.pkginfo
 
     def file_of(self, key: Key) -> Entry | None:
-        """The regular file that a key names, itself or by a hard link."""
+        """The regular file that a key names, itself or by hard links."""
+        trail: list[Key] = []
         entry = self.entries.get(key)
-        for _ in range(8):
+        while key not in self._files:
+            self._files[key] = entry if entry is not None and entry.member.type == "file" else None
+            trail.append(key)
             if entry is None or entry.member.type != "hardlink":
                 break
-            entry = self.entries.get((linked_path(entry.member), 0))
-        return entry if entry is not None and entry.member.type == "file" else None
+            key = linked_path(entry.member), 0
+            entry = self.entries.get(key)
+        for name in trail:
+            self._files[name] = self._files[key]
+        return self._files[key]
 
     def sortable(self) -> bool:
         """Whether the order of the entries means nothing."""
@@ -135,30 +145,6 @@ def read_contents(path: Path) -> Contents:
     package = read_package(path, members=False, observer=reading)
     control, scripts = _read_control(reading.control_tar(), path, package.pkginfo)
     return Contents(path, package, reading.entries, control, scripts)
-
-
-class Recent:
-    """Reads packages, and remembers the small ones that were read last: a list compares one with several others."""
-
-    KEPT: Final = 4
-    MOST_ENTRIES: Final = 5000
-
-    def __init__(self) -> None:
-        self._read: dict[tuple[str, int, int, int], Contents] = {}
-
-    def read(self, path: Path) -> Contents:
-        """As `read_contents`; a file that was not changed since is not read again."""
-        try:
-            status = path.stat()
-        except OSError:
-            return read_contents(path)
-        key = str(path), status.st_ino, status.st_size, status.st_mtime_ns
-        contents = self._read.pop(key, None) or read_contents(path)
-        if len(contents.entries) <= self.MOST_ENTRIES:
-            self._read[key] = contents
-            if len(self._read) > self.KEPT:
-                del self._read[next(iter(self._read))]
-        return contents
 
 
 class _Kept:
@@ -200,7 +186,7 @@ class _Reading(Observer):
     def member(self, member: Member, content: Iterator[memoryview]) -> Iterator[memoryview]:
         assert self._rules is not None  # control comes first
         key = next_key(member, self._seen)
-        self._held += 1000 + 200 * len(member.pax)
+        self._held += 1000 + 200 * len(member.pax) + len(member.raw_headers)
         if self._held > MAX_HELD:
             raise FormatError("too many entries to compare", segment="data", offset=member.offset)
         if member.type != "file":
@@ -215,14 +201,6 @@ class _Reading(Observer):
             digest.update(piece)
             yield piece
         self.entries[key] = self.entries[key].of(digest.digest())
-
-
-def linked_path(member: Member) -> str:
-    """The path that a hard link leads to."""
-    path = member.linkname.rstrip("/")
-    while path.startswith("./"):
-        path = path[2:].lstrip("/")
-    return path
 
 
 def next_key(member: Member, seen: dict[str, int]) -> Key:
@@ -241,7 +219,8 @@ def make_entry(member: Member, sha256: bytes, rules: HeaderRules, spellings: dic
     normal = digest if applied is raw else hashlib.blake2b(applied, digest_size=16).digest()
     spelled = _dialect(member)
     spelled = spellings.setdefault(spelled, spelled)
-    return Entry(replace(member, raw_headers=b"", pax=member.pax or NO_RECORDS), sha256, spelled, digest, normal)
+    slim = replace(member, raw_headers=b"", pax=member.pax or NO_RECORDS)
+    return Entry(slim, sha256, spelled, digest, normal, as_read(member))
 
 
 def _dialect(member: Member) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from buildinfo.verify.contents import Contents, Entry, Key, linked_path
+from buildinfo.apk.tar import Member
+from buildinfo.verify.asread import linked_path
+from buildinfo.verify.contents import Contents, Entry, Key
 from buildinfo.verify.found import DIFFERENT, NORMALIZED, PAYLOAD, Found, differing
-from buildinfo.verify.report import Difference, readable
+from buildinfo.verify.report import Difference, Layer, readable
 from buildinfo.verify.verdict import Verdict
 
 Same = Callable[[Key], bool]
@@ -15,11 +17,21 @@ Same = Callable[[Key], bool]
 
 
 def control_entries(original: Contents, rebuilt: Contents) -> Iterator[Found]:
-    """What the headers of the control segment say; its contents are compared elsewhere."""
-    for key, before in original.control.items():
-        after = rebuilt.control.get(key)
-        if after is not None and before.headers != after.headers:
-            yield from _headers(key, before, after)
+    """What the headers of the control segment say, and what is no file there; files are compared elsewhere.
+
+    apk installs and runs nothing of what is no file, but refuses a package for some of it.
+    """
+    for key in sorted(original.control.keys() | rebuilt.control.keys()):
+        before, after = original.control.get(key), rebuilt.control.get(key)
+        if before is None or after is None:
+            if "file" not in {entry.member.type for entry in (before, after) if entry is not None}:
+                yield _presence(key, before, after, "control")
+            continue
+        if before.headers != after.headers:
+            what, other = (_said_of(entry.member) for entry in (before, after))
+            if what != other:
+                yield differing("control", readable(key[0]), "type", what, other, DIFFERENT, key=key)
+            yield from _headers(key, before, after, installed=False)
 
 
 def data_entries(original: Contents, rebuilt: Contents, same_normalized: Same) -> Iterator[Found]:
@@ -30,10 +42,13 @@ def data_entries(original: Contents, rebuilt: Contents, same_normalized: Same) -
         if before is None or after is None:
             yield _presence(key, before, after)
             continue
-        yield from comparison.payload(key, before, after)
+        found = list(comparison.payload(key, before, after))
         if before.headers != after.headers:
-            yield from _headers(key, before, after)
-            yield from comparison.attributes(key, before, after)
+            found += _headers(key, before, after)
+            found += comparison.attributes(key, before, after)
+            if not found and not is_spelled_otherwise(before, after):
+                found.append(differing("metadata", readable(key[0]), "header", "one", "another", DIFFERENT, key=key))
+        yield from found
 
 
 def differing_files(original: Contents, rebuilt: Contents) -> Iterator[Key]:
@@ -59,13 +74,19 @@ def _times(entry: Entry) -> tuple[bytes | None, bytes | None]:
     return entry.member.pax.get("atime"), entry.member.pax.get("ctime")
 
 
-def _presence(key: Key, before: Entry | None, after: Entry | None) -> Found:
+def _said_of(member: Member) -> str:
+    """What the headers say of an entry of the control segment that is no file."""
+    words = [member.type, member.linkname] if member.linkname else [member.type]
+    return " ".join([*words, f"{member.devmajor}:{member.devminor}"] if member.type in ("char", "block") else words)
+
+
+def _presence(key: Key, before: Entry | None, after: Entry | None, layer: Layer = "file") -> Found:
     entry = before or after
     assert entry is not None
     side = "original" if after is None else "rebuild"
     again = f", copy {key[1] + 1}" if key[1] else ""
     detail = f"only in the {side}: {_described(entry)}{again}"
-    difference = Difference(layer="file", path=readable(key[0]), field=None, detail=detail)
+    difference = Difference(layer=layer, path=readable(key[0]), field=None, detail=detail)
     values = (None if side is None else _described(side) for side in (before, after))
     return Found(difference, DIFFERENT, None, *values)
 
@@ -107,15 +128,22 @@ class _Comparison:
         names = self._names[0].get(key[0])
         if names is None and self._names[1].get(key[0]) is None:
             return before.member.type == after.member.type == "file" and before.sha256 != after.sha256
-        if self._type_differs(key, before, after) or names is None or key[0] != names[0]:
+        if self._type_differs(key, before, after) or names is None:
             return False
+        first = names[0], 0
+        return self._leads_elsewhere(key) and (key == first or not self._leads_elsewhere(first))
+
+    def _leads_elsewhere(self, key: Key) -> bool:
+        """Whether what a key names has other content on the other side."""
         old, new = (side.file_of(key) for side in self._sides)
         return (old and old.sha256) != (new and new.sha256)
 
     def attributes(self, key: Key, before: Entry, after: Entry) -> Iterator[Found]:
-        """Extended attributes. GNU tar writes them with the file, and not with its other names."""
-        old = (self._sides[0].file_of(key) or before).member.xattrs
-        new = (self._sides[1].file_of(key) or after).member.xattrs
+        """Extended attributes. GNU tar writes them with the file, and not with its other names; apk takes both."""
+        old, new = (
+            {**(side.file_of(key) or entry).member.xattrs, **entry.member.xattrs}
+            for side, entry in zip(self._sides, (before, after), strict=True)
+        )
         for name in sorted(old.keys() | new.keys()):
             if old.get(name) != new.get(name):
                 values = f"{name}={_text(old.get(name))}", f"{name}={_text(new.get(name))}"
@@ -156,7 +184,7 @@ def _shared_names(contents: Contents) -> dict[str, tuple[str, ...]]:
     return {path: paths for paths in shared for path in paths}
 
 
-def _headers(key: Key, before: Entry, after: Entry) -> Iterator[Found]:
+def _headers(key: Key, before: Entry, after: Entry, *, installed: bool = True) -> Iterator[Found]:
     """What headers say besides type, links and content. The normalized headers tell what normalizing makes equal."""
     old, new = before.member, after.member
     path = readable(key[0])
@@ -170,8 +198,9 @@ def _headers(key: Key, before: Entry, after: Entry) -> Iterator[Found]:
     yield from differs("mode", f"{old.mode:04o}", f"{new.mode:04o}", DIFFERENT)
     yield from differs("uname", old.uname, new.uname, DIFFERENT)
     yield from differs("gname", old.gname, new.gname, DIFFERENT)
-    yield from differs("uid", str(old.uid), str(new.uid), PAYLOAD)
-    yield from differs("gid", str(old.gid), str(new.gid), PAYLOAD)
+    # Where there is no name, the number is the owner.
+    yield from differs("uid", str(old.uid), str(new.uid), PAYLOAD if old.uname or not installed else DIFFERENT)
+    yield from differs("gid", str(old.gid), str(new.gid), PAYLOAD if old.gname or not installed else DIFFERENT)
     yield from differs("mtime", str(old.mtime), str(new.mtime), times)
     for name in ("atime", "ctime"):
         if name in old.pax and name in new.pax:  # that one is missing is a matter of dialect
@@ -179,8 +208,12 @@ def _headers(key: Key, before: Entry, after: Entry) -> Iterator[Found]:
     for name in sorted(before.records.keys() | after.records.keys()):
         first, second = _text(before.records.get(name)), _text(after.records.get(name))
         yield from differs(name, first, second, PAYLOAD if name == "comment" else DIFFERENT)
-    if old.type == new.type and old.size == new.size and (old.checksum is None) != (new.checksum is None):
+    unchecked = old.type not in ("file", "symlink") or (old.checksum is None) != (new.checksum is None)
+    if old.type == new.type and old.size == new.size and unchecked:
         yield from differs("checksum", str(old.checksum), str(new.checksum), PAYLOAD)
+    for name in sorted(before.as_read.keys() | after.as_read.keys()):
+        first, second = (entry.as_read.get(name, "what the archive says") for entry in (before, after))
+        yield from differs(name, first, second, DIFFERENT)
 
 
 def _text(value: bytes | None) -> str:

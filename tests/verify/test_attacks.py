@@ -1,0 +1,155 @@
+"""If these fail, somebody installs another thing than what the verdict was about, by stock apk (tried with 2.14.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import apkmaker
+import pytest
+from apkmaker import directory, ended, gz, hardlink, header, padded, pax, symlink
+
+from buildinfo.verify.pair import verify_pair
+from buildinfo.verify.report import Pair
+
+Verify = Callable[[bytes, bytes], Pair]
+EVIL = header("usr/bin/evil", mode=0o4755)
+"""A file whose content is the header of another."""
+
+
+@pytest.fixture
+def verify(tmp_path: Path) -> Verify:
+    def verify(original: bytes, rebuilt: bytes) -> Pair:
+        for name, content in (("a.apk", original), ("b.apk", rebuilt)):
+            (tmp_path / name).write_bytes(content)
+        return verify_pair(tmp_path / "a.apk", tmp_path / "b.apk")
+
+    return verify
+
+
+def package(*entries: bytes, extra: str = "") -> bytes:
+    return apkmaker.package(data=ended(directory("usr/"), directory("usr/bin/"), *entries), extra=extra)
+
+
+def plain(name: str, content: bytes = b"hi\n", records: dict[str, str] | None = None, **fields: object) -> bytes:
+    """A file without a checksum, so that nothing but the verdict can tell what it holds."""
+    head = pax(records) if records else b""
+    return head + header(name, **{"size": len(content), **fields}) + padded(content)  # type: ignore[arg-type]
+
+
+def long_link(target: bytes) -> bytes:
+    return header("././@LongLink", size=len(target) + 1, flag=b"K", magic=apkmaker.GNU) + padded(target + b"\0")
+
+
+def chained(content: bytes) -> list[bytes]:
+    names = [f"usr/bin/{letter}" for letter in "zyxwvutsrqponml"]
+    links = [hardlink(name, before) for before, name in pairwise(names)]
+    return [plain(names[0], content), *links]
+
+
+def twice(content: bytes) -> list[bytes]:
+    return [plain("usr/bin/b", b"good"), hardlink("usr/bin/a", "usr/bin/b"), plain("usr/bin/b", content)]
+
+
+FILE = plain("usr/bin/a")
+LINK = hardlink("usr/bin/b", "usr/bin/a")
+ROOT = {"uname": "root", "gname": "root"}
+
+
+def setuid(uid: int, records: dict[str, str] | None = None) -> bytes:
+    return plain("a", records=records, mode=0o4755, uid=uid, uname=b"", gname=b"")
+
+
+B, C = (header(f"usr/bin/{name}", flag=b"1", linkname="usr/bin/a", mode=mode) for name, mode in (("b", 7), ("c", 1)))
+
+DATA = {
+    "owner in the header only": ([plain("a", records=ROOT)], [plain("a", records=ROOT, uname=b"nobody")]),
+    "size in the header only": (
+        [plain("usr/bin/a", EVIL, {"size": "512"})],
+        [plain("usr/bin/a", EVIL, {"size": "512"}, size=0)],
+    ),
+    "target in the header only": (
+        [long_link(b"good") + header("usr/bin/a", flag=b"2", linkname="good")],
+        [long_link(b"good") + header("usr/bin/a", flag=b"2", linkname="evil")],
+    ),
+    "prefix where none is meant": (
+        [header("usr/bin/a", magic=apkmaker.GNU)],
+        [header("usr/bin/a", magic=apkmaker.GNU, prefix=b"usr")],
+    ),
+    "number that apk refuses": ([FILE], [plain("usr/bin/a", mode=b"    644\0")]),
+    "type that apk passes over": ([FILE], [plain("usr/bin/a", flag=b"\0")]),
+    "header that is an end to apk": (
+        [plain("a", EVIL, {"path": "usr/bin/a"})],
+        [plain("", EVIL, {"path": "usr/bin/a"})],
+    ),
+    "record that is empty": ([FILE], [plain("usr/bin/a", records={"path": ""})]),
+    "file that is a link to apk": (
+        [FILE, plain("usr/bin/b", b"good")],
+        [FILE, plain("usr/bin/b", b"good", {"linkpath": "usr/bin/a"})],
+    ),
+    "attribute of a hard link": (
+        [FILE, LINK],
+        [FILE, pax({"SCHILY.xattr.security.capability": "evil"}) + LINK],
+    ),
+    "content behind a chain of hard links": (chained(b"good"), chained(b"evil")),
+    "content of a second copy": (twice(b"good"), twice(b"evil")),
+    "hard link to another copy": (
+        [plain("usr/bin/b", b"good"), hardlink("usr/bin/a", "usr/bin/b"), plain("usr/bin/b", b"evil")],
+        [plain("usr/bin/b", b"good"), plain("usr/bin/b", b"evil"), hardlink("usr/bin/a", "usr/bin/b")],
+    ),
+    "mode of the last hard link": ([FILE, B, C], [FILE, C, B]),
+    "path that apk passes over": ([FILE], [plain("./usr/bin/a")]),
+    "link with a slash": (
+        [header("usr/bin/a", flag=b"2", linkname="x")],
+        [header("usr/bin/a/", flag=b"2", linkname="x")],
+    ),
+    "hard link that leads nowhere": ([FILE, LINK], [FILE, hardlink("usr/bin/b", "./usr/bin/a")]),
+    "owner without a name": ([setuid(0)], [setuid(65534)]),
+    "owner without a name in a record": ([setuid(0, {"uid": "0"})], [setuid(65534, {"uid": "0"})]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_what_apk_reads_otherwise_is_different(verify: Verify, name: str) -> None:
+    original, rebuilt = (package(*entries) for entries in DATA[name])
+    assert verify(original, rebuilt).verdict == "different"
+    assert verify(rebuilt, original).verdict == "different"
+
+
+@pytest.mark.parametrize(
+    ("entry", "again"),
+    [
+        (plain("usr/bin/a"), plain("bin/a", prefix=b"usr")),
+        (plain("usr/bin/a"), plain("usr/bin/a", flag=b"7")),
+        (plain("usr/bin/a"), plain("usr/bin/a", magic=apkmaker.GNU)),
+        (header("usr/bin/a/", flag=b"5"), header("usr/bin/a", flag=b"5")),
+        (plain("usr/bin/a"), plain("usr/bin/a", records={"mtime": "1700000000"})),
+    ],
+)
+def test_what_apk_reads_alike_is_not_different(verify: Verify, entry: bytes, again: bytes) -> None:
+    assert verify(package(entry), package(again)).verdict == "payload-identical"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(b"", symlink("usr/evil", "/")), (b"", directory("evil/")), (symlink(".x", "a"), symlink(".x", "b"))],
+)
+def test_what_is_no_file_in_control_is_not_passed_over(verify: Verify, first: bytes, second: bytes) -> None:
+    """The verdict was `identical`, of two files with other bytes; apk refuses one of the two."""
+    data = gz(apkmaker.DATA)
+    one, other = (gz(apkmaker.control(data) + more) + data for more in (first, second))
+    assert verify(one, other).verdict == "different"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [
+        ("triggers = /a\ntriggers = /b\n", "triggers = /b\ntriggers = /a\n", "different"),
+        ("triggers = /a\ntriggers = \n", "triggers = /a\ntriggers =\n", "different"),
+        ("pkgname = evil\npkgname = hello\n", "pkgname = hello\npkgname = evil\n", "payload-identical"),
+    ],
+)
+def test_the_last_value_is_what_counts(verify: Verify, first: str, second: str, verdict: str) -> None:
+    pair = verify(package(extra=first), package(extra=second))
+    assert (pair.verdict, pair.relations_changed) == (verdict, "pkgname" in first)
