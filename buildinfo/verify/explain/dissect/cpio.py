@@ -31,6 +31,7 @@ def _members(data: bytes) -> list[Member]:
         while data[at : at + 1] == b"\0":
             at += 1
         if data[at : at + 6] not in (b"070701", b"070702"):
+            _share(members)
             if at < len(data):
                 members.append(Member(b"(behind the archive)", {}, data[at:]))
             return members
@@ -48,3 +49,16 @@ def _members(data: bytes) -> list[Member]:
         del fields["size"]
         members.append(Member(name, fields, data[start:end]))
         at = end + -end % 4
+
+
+def _share(members: list[Member]) -> None:
+    """Gives all names of one file its content, which stands behind the last of them."""
+    inodes: dict[tuple[bytes, ...], list[Member]] = {}
+    for member in members:
+        if member.fields["nlink"] != b"1":
+            key = tuple(member.fields[field] for field in ("ino", "devmajor", "devminor"))
+            inodes.setdefault(key, []).append(member)
+    for names in inodes.values():
+        content = next((member.content for member in names if member.content), b"")
+        for member in names:
+            member.content = content
