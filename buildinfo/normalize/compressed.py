@@ -348,7 +348,7 @@ class Zstd:
     def normalize(self, data: bytes, job: Job) -> bytes:
         import zstandard
 
-        end = _frame_end(data)
+        end = frame_end(data)
 
         def unpacked() -> Iterator[bytes]:
             decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_MEMORY)
@@ -362,7 +362,7 @@ class Zstd:
         return _normalize_stream(data, self.name, job, unpacked(), end=lambda: end, find=find_zstd)
 
 
-def _frame_end(data: bytes) -> int:
+def frame_end(data: bytes) -> int:
     """Where the zstd frame that `data` begins with ends (RFC 8878, 3.1.1).
 
     Raises:

@@ -81,12 +81,14 @@ def _bzip2(data: bytes, head: bytearray) -> Iterator[bytes]:
 def _zstd(data: bytes, head: bytearray) -> Iterator[bytes]:
     import zstandard
 
-    from buildinfo.normalize.compressed import CHUNK, MAX_MEMORY
+    from buildinfo.normalize.compressed import CHUNK, MAX_MEMORY, frame_end
 
+    end = frame_end(data)
     decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_MEMORY)
     try:
-        with decompressor.stream_reader(data, read_across_frames=True) as reader:
+        with decompressor.stream_reader(data[:end]) as reader:
             while chunk := reader.read(CHUNK):
                 yield chunk
     except zstandard.ZstdError as error:
         raise FormatError(f"broken zstd data ({error})") from None
+    head += data[end:]  # other frames, and those that unpacking skips
