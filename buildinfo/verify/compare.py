@@ -102,9 +102,8 @@ def _pkginfo(original: Contents, rebuilt: Contents) -> Iterator[Found]:
         if sorted(before) == sorted(after) and lasts[0] != lasts[1]:
             yield differing("control", None, key, *lasts, _key_gravity(key, original, rebuilt), about="what counts")
         elif sorted(before) == sorted(after):
-            difference = Difference(
-                layer="control", path=None, field=key, detail=f"the {len(before)} values stand in another order"
-            )
+            detail = f"the {len(before)} values stand in another order"
+            difference = Difference(layer="control", path=None, field=readable(key), detail=detail)
             text = "\n".join(sorted(before))
             yield Found(difference, PAYLOAD, None, text, text)
         else:
@@ -135,7 +134,7 @@ def _key(key: str, before: tuple[str, ...], after: tuple[str, ...], gravity: Ver
     gone, come = _multiset(before, after)
     texts = "\n".join(gone), "\n".join(come)
     detail = f"{shown(gone[0])} -> {shown(come[0])}" if len(gone) == len(come) == 1 else _list(gone, come)
-    return Found(Difference(layer="control", path=None, field=key, detail=detail), gravity, None, *texts)
+    return Found(Difference(layer="control", path=None, field=readable(key), detail=detail), gravity, None, *texts)
 
 
 def _key_gravity(key: str, original: Contents, rebuilt: Contents) -> Verdict:

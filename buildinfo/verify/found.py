@@ -49,7 +49,8 @@ def differing(  # noqa: PLR0917  # a difference is a row of a table
     """A field with two values; `about` says of what, where that is no file."""
     detail = f"{about}: " if about else ""
     detail += f"{shown(before)} -> {shown(after)}"
-    return Found(Difference(layer=layer, path=path, field=field, detail=detail), gravity, key, before, after)
+    difference = Difference(layer=layer, path=path, field=readable(field), detail=detail)
+    return Found(difference, gravity, key, before, after)
 
 
 def shown(value: str, limit: int = 120) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
@@ -177,3 +179,10 @@ CONTENTS = {
 def test_no_content_hides_behind_what_normalizing_removes(verify: Verify, name: str) -> None:
     original, rebuilt = (package(plain("usr/bin/a", content)) for content in CONTENTS[name])
     assert verify(original, rebuilt).verdict == "different"
+
+
+def test_no_name_of_a_key_or_record_steers_a_terminal(verify: Verify) -> None:
+    entries = [plain("usr/bin/a", records={f"evil\x1b[2J\udcff{word}": "x"}) for word in "ab"]
+    pair = verify(package(entries[0]), package(entries[1], extra="evil\x1b[2J\udcff = x\n"))
+    text = json.dumps(asdict(pair), ensure_ascii=False)
+    assert "evil" in text and text.isprintable()
