@@ -4,4 +4,4 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / room) for room in ("fuzz", "normalize", "apk")]
+sys.path[:0] = [str(TESTS / room) for room in ("fuzz", "normalize", "apk", "verify")]

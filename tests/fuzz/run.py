@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=600, help="for each target (%(default)s)")
     parser.add_argument("--folder", type=Path, default=ROOT / "build/fuzz", help="%(default)s")
     given = parser.parse_args()
-    sys.path[:0] = [str(ROOT / room) for room in ("", "tests/fuzz", "tests/normalize", "tests/apk")]
+    sys.path[:0] = [str(ROOT / room) for room in ("", "tests/fuzz", "tests/normalize", "tests/apk", "tests/verify")]
     if len(given.names) == 1 and given.names != ["all"]:
         return fuzz(given.names[0], given.seconds, given.folder)
     from targets import TARGETS
@@ -44,8 +44,11 @@ def fuzz(name: str, seconds: int, folder: Path) -> int:
         import buildinfo.apk
         import buildinfo.capture.reader
         import buildinfo.normalize
+        import buildinfo.verify.explain.causes
+        import buildinfo.verify.explain.dissect
 
-        for room in (buildinfo.apk, buildinfo.normalize):
+        explaining = buildinfo.verify.explain.dissect, buildinfo.verify.explain.causes
+        for room in (buildinfo.apk, buildinfo.normalize, *explaining):
             for module in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
                 __import__(module.name)
         from targets import TARGETS

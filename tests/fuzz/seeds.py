@@ -8,6 +8,7 @@ import marshal
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -188,3 +189,57 @@ def _report() -> Iterator[bytes]:
     pair = {"original": "a.apk", "rebuilt": None, "verdict": "identical", "identity": identity, "original_sha256": None}
     yield json.dumps({"pairs": [pair, {**pair, "verdict": None}], "summary": {"identical": 1}}).encode()
     yield json.dumps({"pairs": [{**pair, "identity": None, "original": "/nonexistent"}]}).encode()
+
+
+def _verify() -> Iterator[bytes]:
+    packing = importlib.import_module("packing")
+    apk = importlib.import_module("apkmaker")
+    small = [replace(item, content=item.content[:600]) for item in packing.PAYLOAD]
+    ways = (
+        packing.Packing(),
+        packing.Packing(seed=3, mtime=packing.EPOCH + 9),
+        packing.Packing(ids={"hello": 3_000_000}, times=b"1", process=7),
+    )
+    tars = [b"\0" + _cut(way.data(small)) for way in ways]
+    yield from (_joined(tars[0], tar) for tar in tars)
+    attacks = importlib.import_module("test_attacks")
+    folders = apk.directory("usr/") + apk.directory("usr/bin/")
+    for sides in attacks.DATA.values():
+        yield _joined(*(b"\0" + folders + b"".join(entries) for entries in sides))
+    for script in (b"#!/bin/sh\n", b"#!/bin/ash\n"):
+        control = b"\1" + apk.file(".post-install", script, checksum=False)
+        yield _joined(b"\1" + apk.file(".post-install", b"#!/bin/sh\n", checksum=False), control)
+    yield _joined(b"\2triggers = /a\nsize = 17\ndepend = a\n", b"\2depend = a\ntriggers = /a\ntriggers = /b\n")
+
+
+def _dissect() -> Iterator[bytes]:
+    for name in ("ar", "tar", "compressed", "cpio", "zip", "pyc", "png", "gettext", "images"):
+        made = [seed for seed in seeds(name) if len(seed) < LARGEST]
+        for first, second in pairwise(made[:12]):
+            yield _joined(first, second)
+        for seed in made[:12]:
+            at = 3 * len(seed) // 4
+            yield _joined(seed, seed[:at] + b"?" + seed[at + 1 :])
+    for first, second in _TEXTS:
+        yield _joined(first, second)
+        yield _joined(b"\0" + first, b"\0\1" + second)
+
+
+_TEXTS = (
+    (
+        b"built on Fri Apr  5 12:00:00 UTC 2024 by joe@host in /home/joe/x\n",
+        b"built on 2024-05-06 by eve@h in /tmp/y/x\n",
+    ),
+    (b"1\n2\n3\n", b"3\n2\n1\n"),
+    (b"tmp.aB3dE6 cc9fGh1.o -j8 5.15.0-91-generic\n", b"tmp.zY2xW1 ccQwEr2.o -j2 6.1.0-17-amd64\n"),
+)
+
+
+def _joined(first: bytes, second: bytes) -> bytes:
+    return len(first).to_bytes(2, "little") + first + second
+
+
+def _cut(tar: bytes) -> bytes:
+    """A tar without the zero blocks that end it."""
+    tar = tar.rstrip(b"\0")
+    return tar + bytes(-len(tar) % 512)

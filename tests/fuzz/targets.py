@@ -21,6 +21,7 @@ from typing import Any
 import apkmaker
 import repair
 import signing
+import verifying
 import zstandard
 from jobs import EPOCH, normalize
 
@@ -307,5 +308,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "signed": signing.signed,
     "recordsignature": signing.record_signature,
     "report": signing.report,
+    "verify": verifying.verified(_packed),
+    "dissect": verifying.dissected,
 }
 """Name -> what takes the bytes."""
