@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import pairwise
@@ -13,6 +15,8 @@ import pytest
 import zstandard
 from apkmaker import directory, ended, gz, hardlink, header, padded, pax, symlink
 
+from buildinfo.verify.explain.dissect import content
+from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.pair import verify_pair
 from buildinfo.verify.report import Pair
 
@@ -24,8 +28,8 @@ EVIL = header("usr/bin/evil", mode=0o4755)
 @pytest.fixture
 def verify(tmp_path: Path) -> Verify:
     def verify(original: bytes, rebuilt: bytes) -> Pair:
-        for name, content in (("a.apk", original), ("b.apk", rebuilt)):
-            (tmp_path / name).write_bytes(content)
+        for name, data in (("a.apk", original), ("b.apk", rebuilt)):
+            (tmp_path / name).write_bytes(data)
         return verify_pair(tmp_path / "a.apk", tmp_path / "b.apk")
 
     return verify
@@ -186,3 +190,37 @@ def test_no_name_of_a_key_or_record_steers_a_terminal(verify: Verify) -> None:
     pair = verify(package(entries[0]), package(entries[1], extra="evil\x1b[2J\udcff = x\n"))
     text = json.dumps(asdict(pair), ensure_ascii=False)
     assert "evil" in text and text.isprintable()
+
+
+def ar_member(name: bytes, body: bytes) -> bytes:
+    return b"%-16s%-12d%-6d%-6d%-8s%-10d`\n" % (name, 0, 0, 0, b"644", len(body)) + body + b"\n" * (len(body) % 2)
+
+
+def cpio(body: bytes) -> bytes:
+    numbers = (0, 0o100644, 0, 0, 1, 0, len(body), 0, 0, 0, 0, 2, 0)
+    return b"070701" + b"".join(b"%08x" % number for number in numbers) + b"a\0" + body
+
+
+BOMBS = {
+    "lines that repeat": (b"a\n" * 2999, b"a\nb\n" * 1400),
+    "texts that repeat": (b"\0aaaaaaa" * 4000, b"\0aaaaaaa\0bbbbbbb" * 1900),
+    "one long line": (b"ab " * (4 << 20), b"ab " * (4 << 20) + b"c"),
+    "many empty lines": (b"\n" * (8 << 20), b"\n" * (8 << 20) + b"c"),
+    "names in a library": tuple(
+        b"!<arch>\n" + ar_member(b"//", b"name/\n" * 99999) + ar_member(b"/1", b"") * 20000 + ar_member(b"a/", end)
+        for end in (b"x", b"y")
+    ),
+    "zeros behind a cpio archive": tuple(cpio(end) + bytes(32 << 20) for end in (b"good", b"evil")),
+    "overlapping translations": tuple(
+        struct.pack("<5I", 0x950412DE, 0, 9000, 28, 28) + struct.pack("<2I", 999999, 28) * 130000 + end
+        for end in (b"x", b"y")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_no_file_takes_minutes_to_explain(name: str) -> None:
+    """Each of these took one, or gigabytes; the bound leaves room for slow machines."""
+    before = time.process_time()
+    assert list(content(*BOMBS[name], Place("usr/share/a", "", content)))
+    assert time.process_time() - before < 10

@@ -10,6 +10,8 @@ from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.hunk import Hunk
 
 _HEADER = 60
+_LONGEST = 4096
+"""Most bytes of a long name that are read."""
 _FIELDS = {"mtime": slice(16, 28), "uid": slice(28, 34), "gid": slice(34, 40), "mode": slice(40, 48)}
 _TABLES = (b"/", b"//", b"/SYM64/", b"__.SYMDEF", b"__.SYMDEF SORTED")
 
@@ -53,7 +55,9 @@ def _members(data: bytes) -> list[Member]:
             length = int(name[3:])
             name, content = content[:length].rstrip(b"\0"), content[length:]
         elif name[:1] == b"/" and name[1:].isdigit():
-            name = long_names[int(name[1:]) :].partition(b"\n")[0].removesuffix(b"/")
+            start = int(name[1:])
+            end = long_names.find(b"\n", start, start + _LONGEST)
+            name = long_names[start : start + _LONGEST if end < 0 else end].removesuffix(b"/")
         elif name not in _TABLES:
             name = name.removesuffix(b"/")
         fields = {key: header[where].strip() for key, where in _FIELDS.items()}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from difflib import SequenceMatcher
 from itertools import islice
 from typing import Final
 
+from buildinfo.verify.explain.dissect.aligned import opcodes
 from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.dissect.text import line_hunks
 from buildinfo.verify.explain.hunk import Hunk
@@ -16,6 +16,8 @@ from buildinfo.verify.explain.hunk import Hunk
 MAX_HUNKS: Final = 200
 MAX_STRINGS: Final = 4000
 """Most strings of a side, those that both have left out, that are aligned."""
+MAX_FOUND: Final = 1_000_000
+"""Most strings of a side that are looked for."""
 _PIECE: Final = 4096
 _GAP: Final = 4
 """Equal bytes between two differing ones that do not part them."""
@@ -51,8 +53,8 @@ def in_place(before: bytes, after: bytes, place: Place, name: str) -> Iterator[H
 
 
 def strings(data: bytes) -> list[bytes]:
-    """The printable strings of a content, in order."""
-    return _STRING.findall(data)
+    """The printable strings of a content, in order, so many of them as can be looked at."""
+    return [match[0] for match in islice(_STRING.finditer(data), MAX_FOUND)]
 
 
 def _runs(before: bytes, after: bytes) -> Iterator[tuple[int, int]]:
@@ -112,7 +114,7 @@ def _aligned(old: list[bytes], new: list[bytes]) -> Iterator[tuple[bytes, bytes]
     if len(old) == len(new):
         yield from zip(old, new, strict=True)
         return
-    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for tag, a, b, c, d in opcodes(old, new):
         if tag == "equal":
             continue
         for index in range(max(b - a, d - c)):

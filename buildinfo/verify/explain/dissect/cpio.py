@@ -12,6 +12,7 @@ from buildinfo.verify.explain.hunk import Hunk
 
 _HEADER = 110
 _FIELDS = ("ino", "mode", "uid", "gid", "nlink", "mtime", "size", "devmajor", "devminor", "rdevmajor", "rdevminor")
+_ZEROS = re.compile(rb"\0*")
 _NUMBER = re.compile(rb"[0-9A-Fa-f]{104}").fullmatch
 
 
@@ -28,8 +29,8 @@ def _members(data: bytes) -> list[Member]:
     members: list[Member] = []
     at = 0
     while True:
-        while data[at : at + 1] == b"\0":
-            at += 1
+        padding = _ZEROS.match(data, at)
+        at = padding.end() if padding else at
         if data[at : at + 6] not in (b"070701", b"070702"):
             _share(members)
             if at < len(data):

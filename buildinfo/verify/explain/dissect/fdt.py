@@ -158,10 +158,10 @@ def _is_text(value: bytes) -> bool:
 
 def _external(before: bytes, after: bytes, old: Tree, new: Tree, place: Place) -> Iterator[Hunk]:
     """The contents of images that lie behind the tree."""
-    left = 2 * len(before)
+    left = 2 * (len(before) + len(after))
     for path in (path for path in old.nodes if path in new.nodes):
         first, second = _content(before, old, path), _content(after, new, path)
-        left -= len(first)
+        left -= len(first) + len(second)
         if left < 0:
             raise FormatError("images of a device tree that overlap")
         if first and second:

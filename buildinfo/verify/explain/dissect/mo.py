@@ -45,10 +45,15 @@ def _entries(data: bytes) -> dict[bytes, bytes]:
         count, originals, translations = struct.unpack_from(f"{order}3I", data, 8)
         if count > _LARGEST:
             raise FormatError("too many translations")
-        return {
-            _string(data, order, originals + 8 * index): _string(data, order, translations + 8 * index)
-            for index in range(count)
-        }
+        entries: dict[bytes, bytes] = {}
+        left = 2 * len(data)
+        for index in range(count):
+            original = _string(data, order, originals + 8 * index)
+            entries[original] = _string(data, order, translations + 8 * index)
+            left -= len(original) + len(entries[original])
+            if left < 0:
+                raise FormatError("strings that overlap")
+        return entries
     except struct.error:
         raise FormatError("a cut MO file") from None
 

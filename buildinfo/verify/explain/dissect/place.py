@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from buildinfo.verify.explain.dissect.aligned import prefix
 from buildinfo.verify.explain.hunk import Hunk
 
 MAX_DEPTH: Final = 8
@@ -50,7 +51,7 @@ class Place:
     def hunk(self, kind: str, name: str, before: bytes, after: bytes, *, follows: bool = False) -> Hunk:
         """One value here; of long ones what stands around the first byte that differs."""
         if max(len(before), len(after)) > WINDOW:
-            shared = next((at for at, both in enumerate(zip(before, after, strict=False)) if both[0] != both[1]), 0)
-            start = max(0, shared - WINDOW // 4)
+            shared = prefix(before, after)
+            start = 0 if shared == min(len(before), len(after)) else max(0, shared - WINDOW // 4)
             before, after = before[start : start + WINDOW], after[start : start + WINDOW]
         return Hunk(kind, name, before, after, self.where, self.file, follows)

@@ -37,7 +37,7 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
 
 def _chunks(data: bytes) -> dict[str, bytes]:
     """Contents by name: those of one name follow each other."""
-    chunks: dict[str, bytes] = {}
+    chunks: dict[str, bytearray] = {}
     at = 8
     while at + 12 <= len(data):
         size = int.from_bytes(data[at : at + 4], "big")
@@ -51,13 +51,13 @@ def _chunks(data: bytes) -> dict[str, bytes]:
         elif kind == b"tIME" and size == 7:
             year = int.from_bytes(body[:2], "big")
             body = b"%04d-%02d-%02d %02d:%02d:%02d" % (year, *body[2:])
-        chunks[name] = chunks.get(name, b"") + body
+        chunks.setdefault(name, bytearray()).extend(body)
         at += 12 + size
     if at < len(data):
-        chunks["behind"] = data[at:]
+        chunks["behind"] = bytearray(data[at:])
     if "IDAT" not in chunks:
         raise FormatError("a PNG without pixels")
-    return chunks
+    return {name: bytes(body) for name, body in chunks.items()}
 
 
 def _readable(kind: bytes, body: bytes) -> bytes:
