@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 from itertools import islice
 from typing import Final
 
+from buildinfo.verify.explain.dissect.aligned import opcodes, prefix, suffix
 from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.hunk import Hunk
 
@@ -18,6 +18,10 @@ MAX_COMPARED: Final = 3000
 """Most lines on a side that are aligned; beyond it they are taken in turn."""
 SOME: Final = "some lines"
 """Name of the order of lines where others differ as well: it counts only if those are explained."""
+MAX_LINES: Final = 1_000_000
+"""Most lines of a text; what has more is looked at as bytes."""
+MAX_ORDERED: Final = 1 << 16
+"""Most bytes of a line whose values may stand in another order."""
 MAX_LINE: Final = 4000
 """Most bytes of a line that are looked at."""
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9_./@:+~%$-]+")
@@ -35,9 +39,9 @@ _FLAVORS: Final = (
 
 
 def is_text(data: bytes) -> bool:
-    """Whether a content is text: no NUL, and hardly a control character."""
+    """Whether a content is text: no NUL, hardly a control character, and not too many lines."""
     head = data[:65536]
-    if b"\0" in data:
+    if b"\0" in data or data.count(b"\n") > MAX_LINES:
         return False
     odd = sum(head.count(bytes((code,))) for code in (*range(9), *range(14, 27), *range(28, 32), 127))
     return odd * 50 <= len(head)
@@ -69,6 +73,9 @@ def moved(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
 
 def line_hunks(before: bytes, after: bytes, kind: str, name: str, place: Place) -> Iterator[Hunk]:
     """One line on both sides: its values, or their order."""
+    if max(len(before), len(after)) > MAX_ORDERED:
+        yield place.hunk(kind, name, *_cut(before, after))
+        return
     old, new = _TOKEN.findall(before), _TOKEN.findall(after)
     if len(old) > 1 and old != new and sorted(old) == sorted(new) and _TOKEN.sub(b"", before) == _TOKEN.sub(b"", after):
         yield place.hunk("order", "tokens", before, after)
@@ -80,7 +87,8 @@ def _cut(before: bytes, after: bytes) -> tuple[bytes, bytes]:
     """Two lines; of long ones what stands around their differences, to the same bounds."""
     if max(len(before), len(after)) <= MAX_LINE // 10:
         return before, after
-    start, end = _shared(before, after)
+    start = prefix(before, after)
+    end = suffix(before, after, min(len(before), len(after)) - start)
     start = max(0, start - 100)
     end = max(0, end - 100)
     return before[start : len(before) - end][:MAX_LINE], after[start : len(after) - end][:MAX_LINE]
@@ -127,7 +135,7 @@ def _pairs(old: list[bytes], new: list[bytes]) -> Iterator[tuple[list[bytes], li
             gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
             yield list(gone.elements()), list(come.elements())
             return
-    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for tag, a, b, c, d in opcodes(old, new):
         if tag != "equal":
             yield old[a:b], new[c:d]
 
