@@ -6,6 +6,7 @@ Sources: date(1), C's __DATE__ and __TIME__, RFC 5322, ISO 8601, PDF 32000-1 (7.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -112,13 +113,14 @@ def find(text: bytes) -> list[Moment]:
     return sorted(found)
 
 
-def masked(text: bytes, mark: bytes) -> bytes:
-    """A text with every date replaced by a mark."""
+def masked(text: bytes, mark: bytes, accepted: Callable[[Moment], bool] = lambda moment: True) -> bytes:
+    """A text with every date, or every accepted one, replaced by a mark."""
     parts: list[bytes] = []
     at = 0
     for moment in find(text):
-        parts += [text[at : moment.start], mark]
-        at = moment.end
+        if accepted(moment):
+            parts += [text[at : moment.start], mark]
+            at = moment.end
     return b"".join((*parts, text[at:]))
 
 

@@ -209,7 +209,8 @@ def _window(value: bytes, start: int, limit: int) -> str:
     piece = value[start : start + limit]
     if not piece:
         return "(nothing)"
-    binary = sum(byte < 9 or 13 < byte < 32 or byte >= 127 for byte in piece) * 4 > len(piece)
-    text = piece[: limit // 2].hex() if binary else piece.decode("utf-8", "backslashreplace").strip("\n")
+    text = piece.decode("utf-8", "backslashreplace").strip("\n")
+    binary = sum(not letter.isprintable() for letter in text) * 4 > len(text) or text.count("\\x") * 4 > len(piece)
+    text = piece[: limit // 2].hex() if binary else text
     cut = len(value) > start + (limit // 2 if binary else limit)
     return f"{'...' if start else ''}{text}{'...' if cut else ''}"

@@ -10,6 +10,7 @@ from buildinfo.verify.explain.causes import languages
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
 from buildinfo.verify.explain.pattern import Pattern
+from buildinfo.verify.explain.stamp import masked
 
 _ELF: Final = frozenset(("elf",))
 _STRING: Final = frozenset(("string",))
@@ -63,7 +64,7 @@ class DateMacro(TextCause):
     _TIME: Final = rb"(?:[01]\d|2[0-3]):[0-5]\d:[0-6]\d"
     _MACROS: Final = (
         Pattern(rb"(?<!\w)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) " + _DATE + rb" " + _TIME + rb" (?:19|20)\d\d(?!\w)"),
-        Pattern(rb"(?<!, )(?<!\w)" + _DATE + rb" (?:19|20)\d\d(?!\d)"),
+        Pattern(rb"(?<!\w)" + _DATE + rb" (?:19|20)\d\d(?!\d)"),
         Pattern(rb"(?<![\w:.])" + _TIME + rb"(?![:.\d]|\s?(?:[+-]\d\d|[A-Z]{3,4}\b))"),
     )
 
@@ -72,15 +73,19 @@ class DateMacro(TextCause):
             return before, after
         for macro in self._MACROS:
             if macro.search(before) and macro.search(after):
-                before, after = macro.sub(MARK, before), macro.sub(MARK, after)
+                before, after = (self._masked(macro, side, evidence) for side in (before, after))
         return before, after
+
+    def _masked(self, macro: Pattern, text: bytes, evidence: Evidence) -> bytes:
+        alone = not macro.sub(b"", text).strip()
+        return macro.sub(MARK, text) if alone or MARK in masked(text, MARK, evidence) else text
 
 
 class Compiler(TextCause):
     name = "compiler"
     title = "another compiler, or another version of one, built the program"
     advice = "Install the toolchain that the original was built with: its record names the packages and their versions."
-    kinds = _BOTH
+    kinds = frozenset(("elf", "string", "text", "class"))
     certainty = 0.94
     records = ("installed:gcc", "installed:binutils", "installed:rust", "installed:go", "tool")
 
@@ -99,10 +104,17 @@ class Compiler(TextCause):
         Pattern(rb"/lib/llvm\d+/lib/clang/[\d.]+"),
         Pattern(rb"(?<=/include/c\+\+/)\d[\d.]*"),
     )
+    _TOLD: Final = Pattern(
+        rb"\b(?:gcc|g\+\+|clang|rustc|ghc|javac)(?:[ _]?version)?\b[ :='\"]*(?:\([^)\n]{0,80}\d\.\d[^)\n]{0,80}\)|"
+        rb"(?:\([^)\n]{0,80}\)\s*)?\d+\.\d+[\w.+~-]*)(?:\s+\d[\d.]+)*(?:\s*\([^)\n]{0,80}\))?"
+    )
+    _ASKED: Final = Pattern(
+        rb"(?i)\b(?:needs?|requires?|since|newer|later|older|before|after|least|minimum|fix\w*)\b|>="
+    )
     _GO: Final = Pattern(rb"^(?:go\t)?go\d\.\d+[\w.]*$")
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
-        if hunk.kind != "string":
+        if hunk.kind not in ("string", "text"):
             return before, after
         if hunk.name.endswith(":producer"):
             old, new = self._PRODUCER.match(before), self._PRODUCER.match(after)
@@ -110,6 +122,8 @@ class Compiler(TextCause):
                 return MARK + before[old.end() :], MARK + after[new.end() :]
         if self._GO.match(before) and self._GO.match(after):
             return MARK, MARK
+        if self._TOLD.search(before) and self._TOLD.search(after) and not self._ASKED.search(before + after):
+            before, after = self._TOLD.sub(MARK, before), self._TOLD.sub(MARK, after)
         for place in self._PLACES:
             if place.search(before) and place.search(after):
                 before, after = place.sub(MARK, before), place.sub(MARK, after)
@@ -120,6 +134,10 @@ class Compiler(TextCause):
             if hunk.name.endswith(":producer") and not (hunk.before and hunk.after):
                 return self.certainty - 0.1
             return max(super().weigh(hunk, evidence), 0.7 if _of_one_function(hunk.before, hunk.after) else 0.0)
+        if hunk.kind == "text":
+            return super().weigh(hunk, evidence)
+        if hunk.kind == "class":
+            return 0.94 if hunk.name == "version" else 0.0
         if hunk.name != ".comment":
             return 0.0
         old, new = (set(filter(None, side.split(b"\n"))) for side in (hunk.before, hunk.after))

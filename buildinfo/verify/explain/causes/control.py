@@ -250,6 +250,8 @@ class DependencyDrift(Cause):
         gone, come = _names(hunk.before), _names(hunk.after)
         if gone and gone == come:
             return 0.9
+        if hunk.name == "provides":
+            return 0.0
         libraries = {name for name in gone | come if _SHARED_OBJECT.fullmatch(name)}
         stems = [{_stem(name) for name in side} for side in (gone, come)]
         return 0.9 if libraries == gone | come and stems[0] == stems[1] and gone and come else 0.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from buildinfo.verify.explain import dates
 from buildinfo.verify.explain.cause import MARK, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
 from buildinfo.verify.explain.pattern import Pattern
+from buildinfo.verify.explain.stamp import masked
 
 _DOCUMENTS: Final = frozenset(("html", "svg", "man", "pdf", "postscript", "info", "rtf"))
 _STAMP: Final = Pattern(
@@ -22,6 +22,7 @@ _STAMP: Final = Pattern(
     | ^\s*(<[^>]+>\s*)*(date|revised)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
+_HEADING: Final = Pattern(rb"^['.]\s*(TH|Dd|SH)\b")
 _PDF_ID: Final = Pattern(rb"/ID\s*\[\s*<[0-9A-Fa-f]+>\s*<[0-9A-Fa-f]+>\s*\]|(?<=uuid:)[0-9a-fA-F-]{36}")
 
 
@@ -35,12 +36,15 @@ class DocumentDate(TextCause):
     certainty = 0.95
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
-        if hunk.name not in _DOCUMENTS and not (_IN_PDF.search(before) and _IN_PDF.search(after)):
+        name, _, generated = hunk.name.partition("+")
+        if name not in _DOCUMENTS and not (_IN_PDF.search(before) and _IN_PDF.search(after)):
             return before, after
         before, after = _PDF_ID.sub(MARK, before), _PDF_ID.sub(MARK, after)
         if not _STAMP.search(before) or not _STAMP.search(after):
             return before, after
-        return dates.masked(before, MARK), dates.masked(after, MARK)
+        # A heading that somebody wrote by hand has the date of the text.
+        told = bool(generated) or not (_HEADING.search(before) and _HEADING.search(after))
+        return masked(before, MARK, evidence, told=told), masked(after, MARK, evidence, told=told)
 
 
 _IN_PDF: Final = Pattern(rb"/(Creation|Mod)Date|%%CreationDate|<xmp:|<pdf:|/ID\s*\[")

@@ -111,7 +111,7 @@ class MissingFile(Cause):
     records = ("installed", "tool")
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        return 0.9 if hunk.before and not hunk.after else 0.0
+        return 0.88 if hunk.before and not hunk.after else 0.0
 
 
 class ExtraFile(Cause):
@@ -125,7 +125,7 @@ class ExtraFile(Cause):
     records = ("installed", "tool")
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        return 0.9 if hunk.after and not hunk.before else 0.0
+        return 0.88 if hunk.after and not hunk.before else 0.0
 
 
 class LinkTarget(Cause):

@@ -19,6 +19,8 @@ _BUILD: Final = Pattern(
     rb"github|__w|aports|opt/build|nix/var|private|private/tmp|drone|go/src|app|project|code|run/build|run/user|dev/shm)(?:/|$)"
 )
 """Where people, builders and continuous integration build."""
+_PLACEHOLDER: Final = Pattern(rb"^//(?!/)|XXXXXX")
+"""URLs, and what mkstemp fills in."""
 _SYSTEM: Final = Pattern(
     rb"/(?:usr(?:/local)?(?:/(?:lib\w*|share|s?bin|include|libexec|etc|games|var)|(?=/?$))|etc|lib\w*|s?bin|boot|dev|proc|sys|run|"
     rb"opt|media|var/(?:lib|log|cache|run|spool|db|www|mail|empty|lock))(?:/|$)"
@@ -79,7 +81,7 @@ def _moved(before: bytes, after: bytes, *, folder: bool) -> bytes | None:
     Args:
         folder: they may be whole folders, which share nothing.
     """
-    if _flag(before) != _flag(after):
+    if _flag(before) != _flag(after) or _PLACEHOLDER.search(before) or _PLACEHOLDER.search(after):
         return None
     before, after = before[len(_flag(before)) :], after[len(_flag(after)) :]
     if not before.startswith(b"/") and not after.startswith(b"/"):
@@ -155,6 +157,7 @@ _RANDOM: Final = tuple(
         rb"(?P<drawn>[A-Za-z0-9_]{5,20})(?![A-Za-z0-9_])",
         rb"(?<![\w.])(?P<known>/(?:var/)?tmp/(?:[\w+-]*[._+-])?)(?P<drawn>[A-Za-z0-9]{6,16})(?![A-Za-z0-9])",
         rb"(?P<known>[A-Za-z0-9_][._-])(?P<drawn>[A-Za-z0-9]{6})(?![\w-])",  # mkstemp("name.XXXXXX")
+        rb"(?P<known>(?<![\w.])sed|(?<=/)\.tmp)(?P<drawn>[A-Za-z0-9]{6})(?![A-Za-z0-9])",  # sed -i, and Rust's tempfile
     )
 )
 _CERTAIN: Final = (b"tmp", b"tmp.", b"cc", b"go-build", b"go-link-", b"rustc")
@@ -181,6 +184,8 @@ def _looks_drawn(name: bytes) -> bool:
         b"9" if 48 <= letter < 58 else b"A" if 65 <= letter < 91 else b"_" if letter == 95 else b"a" for letter in name
     )
     changes = sum(1 for one, other in pairwise(kinds) if one != other)
+    if re.fullmatch(rb"[a-z]+\d+|\d+[a-z]+", name):  # a word with its number
+        return False
     return changes >= 2 or (b"9" in kinds and b"a" in kinds) or bool(re.search(rb"aA", kinds))
 
 

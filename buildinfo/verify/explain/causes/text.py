@@ -10,6 +10,7 @@ from buildinfo.verify.explain.cause import MARK, Cause, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
 from buildinfo.verify.explain.pattern import Pattern
+from buildinfo.verify.explain.stamp import masked
 
 
 class TextTime(TextCause):
@@ -23,7 +24,7 @@ class TextTime(TextCause):
     records = ("epoch", "observation")
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
-        return dates.masked(before, MARK), dates.masked(after, MARK)
+        return masked(before, MARK, evidence), masked(after, MARK, evidence)
 
 
 class TimeZone(TextCause):
@@ -89,8 +90,13 @@ def _words(*patterns: bytes) -> tuple[Pattern, ...]:
     return tuple(Pattern(pattern, re.IGNORECASE) for pattern in patterns)
 
 
-_NAME: Final = rb"(?P<name>[A-Za-z_][\w.-]*\w|\w)"
 _IS: Final = rb"[\"']?\]?\s*(?::|=>|=|\bis\b|\bwas\b|\s)\s*[\"'<(\[]?\s*"
+_HOST: Final = rb"(?P<name>[A-Za-z][\w.-]*\w|[0-9a-f]{12}\b)(?!\.\w)(?<!\.HOST)"
+_USER: Final = rb"(?P<name>[A-Za-z_][\w.-]*\w|\w)(?![\w(])"
+_DID: Final = rb"(?:built|compiled|configured|packaged|installed|made|run|executed|build|compile|comp|cf)"
+_RELEASE: Final = (
+    rb"\d+\.\d+(?:\.\d+)?(?:[-+~.]\w+)*-(?!r\d)\w*[a-zA-Z]\w*(?:\s+#\d+[^\"\n]{0,80})?"  # uname -r of a distribution
+)
 
 
 class HostName(_Named):
@@ -104,13 +110,15 @@ class HostName(_Named):
     observed = "host"
     records = ("observation:host",)
     patterns = _words(
-        rb"(?<![\w.+-])[A-Za-z_][\w.+-]+@(?P<name>[A-Za-z][\w.-]+\w)(?![\w-])(?!\.[a-z])",
-        rb"\b(?:[\w-]*host(?:[ _-]?name)?|node(?:[ _-]?name)?|machine(?:[ _-]?name)?|uname[ _-]n|server[ _-]?name)"
+        rb"(?<![\w.+/<-])[A-Za-z_][\w.+-]+@(?P<name>[A-Za-z][\w-]*\w)(?![\w-])(?!\.[a-z])",
+        rb"\b(?:[\w-]*hostname|host[ _-]name|[\w-]*nodename|node[ _-]name|machine[ _-]?name|uname[ _-]n|[\w-]*"
+        + _DID
+        + rb"(?:[ ._-]env)?[ ._-]?host)"
         + _IS
-        + _NAME,
+        + _HOST,
         rb"\b(?:built|compiled|configured|generated|created|packaged|running|executed)(?:\s+\S+){0,3}?\s+on\s+"
-        rb"(?:host\s+)?[\"'<(]?" + _NAME,
-        rb"\b(?:Linux|uname:?)\s+" + _NAME + rb"(?=\s+\d+\.\d+)",
+        rb"(?:host\s+)?[\"'<(]?" + _HOST,
+        rb"\b(?:Linux|uname:?)\s+(?P<name>[A-Za-z0-9][\w.-]*\w)(?=\s+\d+\.\d+)",
     )
 
 
@@ -123,12 +131,30 @@ class UserName(_Named):
     certainty = 0.92
     observed = "user"
     records = ("observation:user",)
-    patterns = _words(
-        rb"(?<![\w.+/-])(?P<name>[A-Za-z_][\w.-]*\w)(?=@[A-Za-z][\w-]{2,})",
-        rb"\b(?:[\w-]*user(?:[ _-]?name)?|login|logname|whoami|owner|builder|author|packager|account)" + _IS + _NAME,
-        rb"\b(?:built|build|compiled|compile|configured|generated|created|packaged|installed)[ _-]?by" + _IS + _NAME,
-        rb"(?<![\w/.])/(?:home|Users|export/home)/" + _NAME + rb"(?=[\s\"':;,)]|/?$|/\.)",
+    patterns = (
+        *_words(
+            rb"(?<![\w.+/<-])(?P<name>[A-Za-z_][\w.-]*\w)(?=@[A-Za-z][\w-]{2,}(?![\w-])(?!\.[a-z]))",
+            rb"\b(?:[\w-]*"
+            + _DID
+            + rb"(?:[ ._-]env)?[ ._-]?(?:by user|user|by)|user[ _-]?name|logname|whoami|builder|login)"
+            + _IS
+            + _USER,
+            rb"\b(?:built|build|compiled|compile|configured|packaged|installed)[ _-]by" + _IS + _USER,
+            rb"^Packaged: [^;\n]*; (?P<name>\w+)",
+            rb"(?<![\w/.])/(?:home|Users|export/home)/(?P<name>\w[\w.-]*)(?=[\s\"':;,)]|/?$|/\.(?!cargo|rustup|gradle|m2))",
+        ),
+        Pattern(rb"\b(?:USER|LOGNAME|USERNAME)\b" + _IS + _USER),
     )
+    _PROGRAMS: Final = Pattern(
+        rb"(?i)\b(?:built|build|compiled|made|installed)[ _-]by\s+(?:gcc|clang|rustc|cmake|make|go)\b"
+    )
+
+    def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        if hunk.kind == "string" and b"/." in before + after:  # a path that a compiler wrote
+            return before, after
+        if self._PROGRAMS.search(before) or self._PROGRAMS.search(after):
+            return before, after
+        return super().mask(hunk, before, after, evidence)
 
 
 class Kernel(_Named):
@@ -139,13 +165,24 @@ class Kernel(_Named):
     observed = "kernel"
     records = ("observation:kernel",)
     patterns = _words(
-        rb"\b(?:linux|kernel(?:[ _-]?(?:version|release))?|uname(?:[ _-]?r)?|os[ _-]?(?:release|version)|"
-        rb"(?:build|host)[ _-]?(?:kernel|os))[\w-]*" + _IS + rb"(?:linux[\s-]*)?(?:[\w.-]+\s+)??"
-        rb"(?P<name>\d+\.\d+(?:\.\d+)?(?:[-+~.\w]*)(?:\s+#\d+[^\"\n]{0,80})?)",
+        rb"\b(?:kernel(?:[ _-]?(?:version|release))?|uname(?:[ _-]?[ar])?|os[ _-]?(?:release|version)|release|"
+        rb"(?:build|host)[ _-]?(?:kernel|os)|(?:system|platform)(?:[ _-]?(?:name|version))?)"
+        rb"[\"']?\]?\s*(?::|=>|=|\()\s*[\"'<(\[]?\s*"
+        rb"(?:linux[\s-]*)?(?:[\w.-]+\s+)??(?P<name>" + _RELEASE + rb")",
+        rb"\b(?:kernel(?:[ _-]?(?:version|release))?|uname(?:[ _-]?r)?|os[ _-]?release)"
+        rb"[\"']?\]?\s*(?::|=>|=)\s*[\"'<(\[]?\s*"
+        rb"(?:linux[\s-]*)?(?P<name>\d+\.\d+\.\d+[-+~.\w]*)",
+        rb"\b(?:linux|kernel)[\w-]*(?:\s+version)?[\s-]+(?:[\w.-]+\s+)??(?P<name>" + _RELEASE + rb")",
         rb"(?P<name>#\d+(?:-\w+)?\s+(?:SMP\s+)?(?:PREEMPT\S*\s+)?(?:Debian\s+\S+\s+)?[^\"\n]{0,60}\d{4})",
-        rb"(?P<name>\b[2-7]\.\d{1,3}\.\d{1,3}-\d+(?:[-.]\w+)*-"
-        rb"(?:generic|lts|virt|amd64|arm64|edge|default|cloud|azure|aws|rpi)\w*)",
+        rb"(?P<name>\b[2-7]\.\d{1,3}\.\d{1,3}-\d+(?:[-.]\w+)*[-.]"
+        rb"(?:generic|lts|virt|amd64|arm64|edge|default|cloud|azure|aws|rpi|fc\d+|el\d+)\w*(?:\.\w+)*)",
     )
+    _ASKED: Final = Pattern(rb"(?i)\b(?:needs?|requires?|since|newer|later|older|before|after|fix\w*|headers)\b")
+
+    def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        if self._ASKED.search(before) or self._ASKED.search(after):
+            return before, after
+        return super().mask(hunk, before, after, evidence)
 
 
 class Uuid(TextCause):
@@ -156,8 +193,15 @@ class Uuid(TextCause):
 
     _UUID: Final = Pattern(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])")
 
+    _NAMED: Final = Pattern(
+        rb"(?i)(?<=id)[\"']?\s*[:= ]\s*[\"']?[0-9a-f]{32}(?![0-9a-f])"  # behind uuid, machine-id and the like
+    )
+
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
-        return self._UUID.sub(MARK, before), self._UUID.sub(MARK, after)
+        for pattern in (self._UUID, self._NAMED):
+            if pattern.search(before) and pattern.search(after):
+                before, after = pattern.sub(MARK, before), pattern.sub(MARK, after)
+        return before, after
 
 
 class Jobs(TextCause):
@@ -170,7 +214,7 @@ class Jobs(TextCause):
     _PATTERNS: Final = (
         Pattern(rb"(?<![\w-])(?:-j|--jobs[= ]|--parallel[= ]|-j )\d+\b"),
         Pattern(
-            rb"(?i)\b(?:\w*jobs|nproc|ncpus?|num_?cpus?|cpu_?count|n_?threads|\w*processors|parallel\w*)"
+            rb"(?i)\b(?:(?!max)\w*jobs|nproc|ncpus?|num_?cpus?|cpu_?count|n_?threads|\w*processors|\w*parallel\w*)"
             + _IS
             + rb"\d+\b"
         ),

@@ -51,7 +51,8 @@ def content(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
             yield from hunks
             return
     plain = text if text.is_text(before) and text.is_text(after) else binary
-    yield from plain.hunks(before, after, place)
+    hunks = list(plain.hunks(before, after, place))
+    yield from hunks or [place.hunk("bytes", "bytes", before, after)]
 
 
 def _file(key: tuple[str, int], path: str, evidence: Evidence) -> Iterator[Hunk]:

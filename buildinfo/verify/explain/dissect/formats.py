@@ -34,6 +34,7 @@ def _pyc(head: bytes) -> bool:
 FORMATS: Final = (
     Format("elf", _magic(b"\x7fELF"), "elf"),
     Format("compressed", _magic(b"\x1f\x8b\x08", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"BZh"), "compressed"),
+    Format("class", _magic(b"\xca\xfe\xba\xbe\0\0"), "javaclass"),
     Format("ar", _magic(b"!<arch>\n"), "ar"),
     Format("zip", _magic(b"PK\x03\x04", b"PK\x05\x06"), "zip"),
     Format("jmod", _magic(b"JM\x01\x00PK\x03\x04"), "zip"),

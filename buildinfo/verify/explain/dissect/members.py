@@ -78,7 +78,7 @@ def _numbered(members: Sequence[Member]) -> dict[tuple[bytes, int], Member]:
 
 def _fields(kind: str, old: Member, new: Member, place: Place, told: dict[str, int]) -> Iterator[Hunk]:
     name = old.name.decode("utf-8", "surrogateescape")
-    for key in old.fields.keys() | new.fields.keys():
+    for key in dict.fromkeys([*old.fields, *new.fields]):
         before, after = old.fields.get(key, b""), new.fields.get(key, b"")
         if before != after:
             told[key] = told.get(key, 0) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,6 +15,7 @@ from buildinfo.verify.explain.hunk import Hunk
 
 _HEADER: Final = 16
 _HASH_BASED: Final = 1
+_WORD: Final = re.compile(rb"[\x20-\x7e]{2,}")
 
 
 def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
@@ -48,6 +50,10 @@ def _code(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
         first, second = before[_HEADER:], after[_HEADER:]
     if first == second:
         yield place.hunk("pyc", "references", before[_HEADER:], after[_HEADER:])
+        return
+    words, others = _WORD.findall(first), _WORD.findall(second)
+    if words != others and sorted(words) == sorted(others):
+        yield place.hunk("order", "tokens", b"\n".join(words), b"\n".join(others))
         return
     yield from binary.hunks(first, second, place, name="pyc")
 

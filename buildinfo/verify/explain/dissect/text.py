@@ -12,6 +12,10 @@ from buildinfo.verify.explain.dissect.aligned import opcodes, prefix, suffix
 from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.hunk import Hunk
 
+GENERATED: Final = "+generated"
+"""Behind the flavor of a text that says that a program made it."""
+FEWEST: Final = 3
+"""Fewest items in other places that are an order: two exchanged words or lines are an edit."""
 MAX_HUNKS: Final = 300
 """Most differing lines of one file that are looked at."""
 MAX_COMPARED: Final = 3000
@@ -25,6 +29,11 @@ MAX_ORDERED: Final = 1 << 16
 MAX_LINE: Final = 4000
 """Most bytes of a line that are looked at."""
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9_./@:+~%$-]+")
+_MADE: Final = re.compile(
+    rb"(?i)generated (by|using|with|from|on|automatically)|auto-?generated|do not (modify|edit)|name=.?generator|"
+    rb"generator:|produced by|created (by|with|using)|doxygen|pod::man|help2man|docbook|asciidoctor|javadoc|%PDF-|%!PS|"
+    rb"makeinfo|texi2any|sphinx|pandoc|scdoc|ronn|groff"
+)
 _FLAVORS: Final = (
     ("html", re.compile(rb"(?i)\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!doctype html|<html|<head)")),
     ("svg", re.compile(rb"(?is)\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!doctype svg[^>]*>\s*)?<svg")),
@@ -53,12 +62,22 @@ def flavor(data: bytes) -> str:
     return next((name for name, pattern in _FLAVORS if pattern.match(head)), "plain")
 
 
+def is_generated(data: bytes) -> bool:
+    """Whether a text says at its beginning or end that a program made it."""
+    return bool(_MADE.search(data[:4096]) or _MADE.search(data[-2048:]))
+
+
 def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     """The differing lines. `name` of the hunks is the flavor of the text, `lines` or `tokens` of an order."""
     name = flavor(before)
+    if is_generated(before) and is_generated(after):
+        name += GENERATED
     old, new = before.split(b"\n"), after.split(b"\n")
     if before.replace(b"\r\n", b"\n") == after.replace(b"\r\n", b"\n"):
         yield place.hunk("text", "line ends", before, after)
+        return
+    if list(filter(None, old)) == list(filter(None, new)):
+        yield place.hunk("text", "empty lines", b"%d lines" % len(old), b"%d lines" % len(new))
         return
     if moved(old, new):
         yield _order(place, old, new)
@@ -68,7 +87,13 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
 
 def moved(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
     """Whether the same lines stand in another order; the comma that ends all items but the last does not count."""
-    return len(old) == len(new) and Counter(map(_bare, old)) == Counter(map(_bare, new)) and list(old) != list(new)
+    before, after = list(map(_bare, old)), list(map(_bare, new))
+    return _displaced(before, after) and Counter(before) == Counter(after)
+
+
+def _displaced(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
+    """Whether at least so many items stand in other places as make an order, and no exchange."""
+    return len(old) == len(new) and sum(a != b for a, b in zip(old, new, strict=True)) >= FEWEST
 
 
 def line_hunks(before: bytes, after: bytes, kind: str, name: str, place: Place) -> Iterator[Hunk]:
@@ -77,7 +102,7 @@ def line_hunks(before: bytes, after: bytes, kind: str, name: str, place: Place) 
         yield place.hunk(kind, name, *_cut(before, after))
         return
     old, new = _TOKEN.findall(before), _TOKEN.findall(after)
-    if len(old) > 1 and old != new and sorted(old) == sorted(new) and _TOKEN.sub(b"", before) == _TOKEN.sub(b"", after):
+    if _displaced(old, new) and sorted(old) == sorted(new) and _TOKEN.sub(b"", before) == _TOKEN.sub(b"", after):
         yield place.hunk("order", "tokens", before, after)
     else:
         yield place.hunk(kind, name, *_cut(before, after))
@@ -115,10 +140,13 @@ def _blocks(old: list[bytes], new: list[bytes], name: str, place: Place) -> Iter
     wandered = gone & come
     for blank in [line for line in wandered if len(line) < 3]:
         del wandered[blank]
-    if sum(wandered.values()) > 1 or (wandered and gone == come):
+    sides = [line for before, _ in pairs for line in before], [line for _, after in pairs for line in after]
+    if wandered and _displaced(*([bare for line in side if (bare := _bare(line)) in wandered] for side in sides)):
         lines = sorted(wandered)
         name_of_order = "lines" if gone == come else SOME
         yield place.hunk("order", name_of_order, b"\n".join(lines[:20]), b"\n".join(reversed(lines[:20])))
+    else:
+        wandered.clear()
     left = [dict(wandered), dict(wandered)]
     for before, after in pairs:
         yield from _paired(_without(before, left[0]), _without(after, left[1]), name, place)
@@ -186,7 +214,7 @@ def _without(lines: list[bytes], moved: dict[bytes, int]) -> list[bytes]:
 
 
 def _bare(line: bytes) -> bytes:
-    return line.rstrip(b", \t\r")
+    return line.removesuffix(b"\r").removesuffix(b",")
 
 
 def _order(place: Place, old: list[bytes], new: list[bytes]) -> Hunk:
