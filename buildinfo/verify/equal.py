@@ -77,6 +77,9 @@ def same_data(original: Path, first: Opening, rebuilt: Path, second: Opening) ->
     data = hashlib.sha256()
     with _open(original) as left, _open(rebuilt) as right, Beside() as beside:
         heads = left.read(first.data_offset), right.read(second.data_offset)
+        for path, opening, head in ((original, first, heads[0]), (rebuilt, second, heads[1])):
+            if hashlib.sha256(head[opening.control.offset :]).hexdigest() != opening.control.sha256:
+                raise UnreadableError("it changes while it is read", where=path)
         whole = hashlib.sha256(heads[0])
         other = whole if heads[0] == heads[1] else hashlib.sha256(heads[1])
         hashed_beside = beside.of(data) if other is whole else beside.of(data, other)

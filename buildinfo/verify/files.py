@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from buildinfo.apk.segments import iter_segments
-from buildinfo.errors import BuildinfoError
+from buildinfo.errors import BuildinfoError, UnreadableError
 from buildinfo.normalize.content import normalize_content
 from buildinfo.normalize.inspect import source_of
 from buildinfo.normalize.job import Budget, Job, Policy, Report
@@ -70,8 +71,13 @@ class Side:
                 keys = wanted.get(member.offset)
                 if keys is None or total + member.size > MAX_TOTAL:
                     continue
+                digest = hashlib.sha256()
                 for piece in content:
                     self._file.write(piece)
+                    digest.update(piece)
+                entry = self._contents.file_of(keys[0])
+                if entry is None or entry.sha256 != digest.digest():
+                    raise UnreadableError("it changes while it is read", where=path)
                 for key in keys:
                     self._places[key] = total, member.size
                 total += member.size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from buildinfo.errors import BuildinfoError
+from buildinfo.errors import BuildinfoError, UnreadableError
 from buildinfo.verify.compare import compare, relations_changed
 from buildinfo.verify.contents import Contents
 from buildinfo.verify.describe import describe
@@ -48,7 +48,11 @@ def verify_pair(original: Path, rebuilt: Path, records: Records | None = None, r
         if digests is not None:
             pair.original_sha256, pair.rebuilt_sha256 = digests
             return pair if digests[0] == digests[1] else _told_apart_by_signatures(pair, first, second, records)
-    return _compared(pair, reader.contents(original), reader.contents(rebuilt), records)
+    contents = reader.contents(original), reader.contents(rebuilt)
+    for path, opening, side in zip((original, rebuilt), (first, second), contents, strict=True):
+        if side.package.control.sha256 != opening.control.sha256:
+            raise UnreadableError("it changes while it is read", where=path)
+    return _compared(pair, *contents, records)
 
 
 def try_pair(original: Path, rebuilt: Path, records: Records | None = None, reader: Reader | None = None) -> Pair:

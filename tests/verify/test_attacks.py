@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import struct
 import time
@@ -9,15 +10,20 @@ from collections.abc import Callable
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import apkmaker
 import pytest
 import zstandard
 from apkmaker import directory, ended, gz, hardlink, header, padded, pax, symlink
 
+from buildinfo.errors import UnreadableError
+from buildinfo.verify.contents import Contents
+from buildinfo.verify.equal import Opening
 from buildinfo.verify.explain.dissect import content
 from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.pair import verify_pair
+from buildinfo.verify.reading import Reader
 from buildinfo.verify.report import Pair
 
 Verify = Callable[[bytes, bytes], Pair]
@@ -224,3 +230,37 @@ def test_no_file_takes_minutes_to_explain(name: str) -> None:
     before = time.process_time()
     assert list(content(*BOMBS[name], Place("usr/share/a", "", content)))
     assert time.process_time() - before < 10
+
+
+class Swapping(Reader):
+    """Puts another file in the place of the first, once it has read something of the second."""
+
+    def __init__(self, after: str, target: Path, data: bytes) -> None:
+        super().__init__()
+        self.after, self.target, self.data = after, target, data
+
+    def opening(self, path: Path) -> Opening:
+        return self._swapped("opening", path, super().opening(path))
+
+    def contents(self, path: Path) -> Contents:
+        return self._swapped("contents", path, super().contents(path))
+
+    def _swapped(self, what: str, path: Path, result: Any) -> Any:
+        if what == self.after and path != self.target:
+            self.target.write_bytes(self.data)
+        return result
+
+
+@pytest.mark.parametrize("after", ["opening", "contents"])
+@pytest.mark.parametrize("same_control", [False, True])
+def test_a_file_that_changes_while_it_is_read_has_no_verdict(tmp_path: Path, after: str, same_control: bool) -> None:
+    """An index of what was reproduced would name the identity of one package, by the verdict about another."""
+    evil, good = (
+        package(plain("usr/bin/a", gzip.compress(word * 99, mtime=0)), extra=f"url = {word.hex()}\n")
+        for word in (b"evil", b"good")
+    )
+    first, second = tmp_path / "a.apk", tmp_path / "b.apk"
+    first.write_bytes(evil)
+    second.write_bytes(good if same_control else package(plain("usr/bin/a", b"old")))
+    with pytest.raises(UnreadableError, match="changes while it is read"):
+        verify_pair(first, second, reader=Swapping(after, first, good))
