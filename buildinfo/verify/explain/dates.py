@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from buildinfo.verify.explain.pattern import Pattern
@@ -79,6 +80,9 @@ _PATTERNS: Final = tuple(
     )
 )
 
+FEWEST_DIGITS: Final = 3
+"""Fewest digits of a date or time."""
+_DIGIT: Final = Pattern(rb"[0-9]")
 _DAY_LONG: Final = 86400
 
 
@@ -101,9 +105,12 @@ class Moment(NamedTuple):
     dated: bool
 
 
+@lru_cache(maxsize=1024)
 def find(text: bytes) -> list[Moment]:
     """The dates in a text, in order; they do not overlap."""
     found: list[Moment] = []
+    if len(_DIGIT.findall(text)) < FEWEST_DIGITS:
+        return found
     for pattern in _PATTERNS:
         for match in pattern.finditer(text):
             if not any(match.start() < other.end and other.start < match.end() for other in found):

@@ -18,6 +18,9 @@ MAX_STRINGS: Final = 4000
 """Most strings of a side, those that both have left out, that are aligned."""
 MAX_FOUND: Final = 1_000_000
 """Most strings of a side that are looked for."""
+FEW: Final = 64
+"""Most bytes that may follow from strings of other lengths."""
+_ODD: Final = re.compile(rb"[^A-Za-z0-9 ./_:-]")
 _PIECE: Final = 4096
 _GAP: Final = 4
 """Equal bytes between two differing ones that do not part them."""
@@ -86,9 +89,12 @@ def _around(data: bytes, start: int, end: int) -> tuple[int, int] | None:
 
 
 def _strings(before: bytes, after: bytes, place: Place, name: str) -> Iterator[Hunk]:
-    """Contents of unequal lengths: the strings that only one side has; the bytes follow from them."""
+    """Contents of unequal lengths: the strings that only one side has, and whether anything else differs."""
     old, new = strings(before), strings(after)
     gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
+    for noise in [text for side in (gone, come) for text in side if not _is_written(text)]:
+        gone.pop(noise, None)
+        come.pop(noise, None)
     count = 0
     if not gone and not come and old != new:
         yield place.hunk("order", "strings", b"\n".join(old[:40]), b"\n".join(new[:40]))
@@ -96,8 +102,32 @@ def _strings(before: bytes, after: bytes, place: Place, name: str) -> Iterator[H
     for first, second in _aligned(_only(old, gone), _only(new, come)):
         yield from line_hunks(first, second, "string", name, place)
         count += 1
-    hunk = place.hunk("bytes", name, before, after)
-    yield hunk if not count else Hunk("bytes", name, hunk.before, hunk.after, hunk.where, hunk.file, follows=True)
+    rests = _without(before, gone), _without(after, come)
+    if not count or rests[0] != rests[1]:
+        follows = bool(count) and len(rests[0]) == len(rests[1]) and _few_differ(*rests)
+        yield place.hunk("bytes", name, *rests, follows=follows)
+
+
+def _is_written(text: bytes) -> bool:
+    """Whether somebody may have written a string: in compressed data and code, printable bytes stand by chance."""
+    return len(_ODD.findall(text)) * 4 <= len(text)
+
+
+def _without(data: bytes, taken: Counter[bytes]) -> bytes:
+    """A content without some of its strings."""
+    left = dict(taken)
+
+    def take(match: re.Match[bytes]) -> bytes:
+        count = left.get(match[0], 0)
+        left[match[0]] = count - 1
+        return b"" if count > 0 else match[0]
+
+    return _STRING.sub(take, data) if taken else data
+
+
+def _few_differ(old: bytes, new: bytes) -> bool:
+    """Whether so few bytes differ as hold lengths, places and checksums."""
+    return sum(end - start for start, end in islice(_runs(old, new), FEW)) <= FEW
 
 
 def _only(found: list[bytes], wanted: Counter[bytes]) -> list[bytes]:
