@@ -15,6 +15,7 @@ from buildinfo.normalize.inspect import source_of
 from buildinfo.normalize.job import Budget, Job, Policy, Report
 from buildinfo.normalize.registry import kind_of, select
 from buildinfo.verify.contents import Contents, Key
+from buildinfo.verify.explain.effort import Effort
 from buildinfo.verify.unpack import unpack
 
 MAX_FILE: Final = 256 << 20
@@ -91,6 +92,7 @@ class Files:
         self._original = Side(original, keys)
         self._rebuilt = Side(rebuilt, keys)
         self._policy = select("all", min(original.epoch(), rebuilt.epoch()))
+        self._effort = Effort(MAX_TOTAL)
 
     def __enter__(self) -> Files:
         return self
@@ -110,7 +112,7 @@ class Files:
         if both is None:
             return False
         times = self._original.source_time(key[0]), self._rebuilt.source_time(key[0])
-        return same_normalized(*both, key[0], self._policy, times=times)
+        return same_normalized(*both, key[0], self._policy, times=times, effort=self._effort)
 
 
 def same_normalized(
@@ -121,6 +123,7 @@ def same_normalized(
     *,
     times: tuple[int | None, int | None] = (None, None),
     depth: int = 0,
+    effort: Effort | None = None,
 ) -> bool:
     """Whether two contents are the same once they are normalized.
 
@@ -133,24 +136,36 @@ def same_normalized(
         policy: how to normalize.
         times: for a compiled Python file, of each the time of its source.
         depth: how many compressed files deep they lie.
+        effort: what may still be unpacked; where nothing may, they count as not the same.
     """
+    effort = effort or Effort()
     kind = kind_of(old, path)
-    if kind is None or kind is not kind_of(new, path):
+    if kind is None or kind is not kind_of(new, path) or effort.spent:
         return False
-    first, second = (_normalized(data, path, policy, time) for data, time in zip((old, new), times, strict=True))
+    first, second = (
+        _normalized(data, path, policy, time, effort) for data, time in zip((old, new), times, strict=True)
+    )
     if first == second:
         return True
     if kind.name not in ("gzip", "xz", "zstd", "bzip2") or depth >= _DEPTH:
         return False
     try:
+        effort.left -= MAX_FILE  # of what cannot be unpacked nobody knows how much it was
         (head, inner), (other_head, other_inner) = unpack(first, MAX_FILE), unpack(second, MAX_FILE)
     except BuildinfoError:
         return False
+    effort.left += MAX_FILE - len(inner) - len(other_inner)
     if head != other_head or inner == other_inner:
         return False
-    return same_normalized(inner, other_inner, path.rpartition(".")[0], policy, times=times, depth=depth + 1)
+    return same_normalized(
+        inner, other_inner, path.rpartition(".")[0], policy, times=times, depth=depth + 1, effort=effort
+    )
 
 
-def _normalized(data: bytes, path: str, policy: Policy, source_time: int | None) -> bytes:
+def _normalized(data: bytes, path: str, policy: Policy, source_time: int | None, effort: Effort) -> bytes:
     time = None if source_time is None else min(source_time, policy.epoch)
-    return normalize_content(data, Job(policy, path, Report(), Budget.of(len(data)), source_time=lambda: time))
+    budget = Budget.of(len(data))
+    work = budget.work
+    result = normalize_content(data, Job(policy, path, Report(), budget, source_time=lambda: time))
+    effort.left -= max(0, work - budget.work)
+    return result

@@ -18,10 +18,13 @@ import zstandard
 from apkmaker import directory, ended, gz, hardlink, header, padded, pax, symlink
 
 from buildinfo.errors import UnreadableError
+from buildinfo.normalize.registry import select
 from buildinfo.verify.contents import Contents
 from buildinfo.verify.equal import Opening
 from buildinfo.verify.explain.dissect import content
 from buildinfo.verify.explain.dissect.place import Place
+from buildinfo.verify.explain.effort import Effort
+from buildinfo.verify.files import same_normalized
 from buildinfo.verify.pair import verify_pair
 from buildinfo.verify.reading import Reader
 from buildinfo.verify.report import Pair
@@ -264,3 +267,17 @@ def test_a_file_that_changes_while_it_is_read_has_no_verdict(tmp_path: Path, aft
     second.write_bytes(good if same_control else package(plain("usr/bin/a", b"old")))
     with pytest.raises(UnreadableError, match="changes while it is read"):
         verify_pair(first, second, reader=Swapping(after, first, good))
+
+
+def test_bombs_end_where_the_effort_for_a_pair_does() -> None:
+    """A package of 30 kB, with a bomb in each of its files, took hours."""
+    one, other = (gzip.compress(tar, mtime=0) for tar in TARS)
+    policy = select("all", 1700000000)
+    effort = Effort(4 * len(TARS[0]))
+    assert same_normalized(one, other, "a.gz", policy, effort=effort)
+    assert effort.spent
+    assert not same_normalized(one, other, "a.gz", policy, effort=effort)
+    effort = Effort(len(TARS[0]))
+    assert "tar" not in {hunk.kind for hunk in content(one, other, Place("a.gz", "", content, effort=effort))}
+    assert effort.spent
+    assert {hunk.kind for hunk in content(one, other, Place("a.gz", "", content, effort=Effort()))} == {"tar"}

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from buildinfo.apk.pkginfo import PkgInfo
+from buildinfo.verify.explain.effort import Effort
 from buildinfo.verify.files import Files
 from buildinfo.verify.found import Found
 from buildinfo.verify.report import RecordDelta
@@ -37,6 +38,7 @@ class Evidence:
         found: all their differences.
         files: the content of differing files; None where only signatures differ.
         records: the buildinfos, where they are known.
+        effort: what may still be unpacked to look for causes.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Evidence:
         self.found = found
         self.files = files
         self.records = records
+        self.effort = Effort()
 
     def values(self, key: str) -> tuple[str | None, str | None]:
         """A key of .PKGINFO on both sides."""

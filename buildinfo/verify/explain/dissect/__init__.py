@@ -41,7 +41,7 @@ def content(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     """The hunks of two contents; at least one where they differ."""
     if before == after:
         return
-    dissector = dissector_of(before, after) if place.depth <= MAX_DEPTH else None
+    dissector = dissector_of(before, after) if place.depth <= MAX_DEPTH and not place.effort.spent else None
     if dissector is not None:
         try:
             hunks = list(dissector(before, after, place))
@@ -60,7 +60,7 @@ def _file(key: tuple[str, int], path: str, evidence: Evidence) -> Iterator[Hunk]
     if both is None:
         yield Hunk("bytes", "too large to be looked into", b"", b"", file=path)
     else:
-        yield from content(*both, Place(path, "", content))
+        yield from content(*both, Place(path, "", content, effort=evidence.effort))
 
 
 def _script(found: Found, evidence: Evidence) -> Iterator[Hunk]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from buildinfo.verify.explain.dissect.aligned import prefix
+from buildinfo.verify.explain.effort import Effort
 from buildinfo.verify.explain.hunk import Hunk
 
 MAX_DEPTH: Final = 8
@@ -26,12 +27,14 @@ class Place:
         where: the place inside that file: `lib.a!/main.o`.
         enter: takes the contents at another place apart, by what they are.
         depth: how many files deep.
+        effort: what may still be unpacked.
     """
 
     file: str
     where: str
     enter: Callable[[bytes, bytes, Place], Iterator[Hunk]]
     depth: int = 0
+    effort: Effort = field(default_factory=Effort)
 
     @property
     def name(self) -> str:
@@ -41,6 +44,7 @@ class Place:
     def inside(self, name: str, before: bytes, after: bytes) -> Iterator[Hunk]:
         """The hunks of a file inside this one."""
         if before != after:
+            self.effort.left -= len(before) + len(after)
             where = f"{self.where}!/{name}" if self.where else name
             yield from self.enter(before, after, replace(self, where=where, depth=self.depth + 1))
 
