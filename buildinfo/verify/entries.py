@@ -103,6 +103,9 @@ class _Comparison:
     def __init__(self, original: Contents, rebuilt: Contents, same_normalized: Same) -> None:
         self._sides = original, rebuilt
         self._names = _shared_names(original), _shared_names(rebuilt)
+        known = {names: names for names in {id(names): names for names in self._names[0].values()}.values()}
+        same = {id(names): known.get(names, names) for names in {id(n): n for n in self._names[1].values()}.values()}
+        self._names[1].update({path: same[id(names)] for path, names in self._names[1].items()})
         self._same_normalized = same_normalized
 
     def payload(self, key: Key, before: Entry, after: Entry) -> Iterator[Found]:
@@ -153,7 +156,8 @@ class _Comparison:
         old, new = before.member.type, after.member.type
         if old != new and {old, new} != {"file", "hardlink"}:
             return True
-        return self._names[0].get(key[0]) != self._names[1].get(key[0]) and old in ("file", "hardlink")
+        # Equal names are one object: a file may have very many.
+        return self._names[0].get(key[0]) is not self._names[1].get(key[0]) and old in ("file", "hardlink")
 
     def _content(self, key: Key) -> Found:
         old, new = (side.file_of(key) for side in self._sides)

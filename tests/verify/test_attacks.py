@@ -17,6 +17,7 @@ import pytest
 import zstandard
 from apkmaker import directory, ended, gz, hardlink, header, padded, pax, symlink
 
+from buildinfo.apk.pkginfo import parse_pkginfo
 from buildinfo.errors import UnreadableError
 from buildinfo.normalize.registry import select
 from buildinfo.verify.contents import Contents
@@ -24,6 +25,9 @@ from buildinfo.verify.equal import Opening
 from buildinfo.verify.explain.dissect import content
 from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.effort import Effort
+from buildinfo.verify.explain.engine import best_of
+from buildinfo.verify.explain.evidence import Evidence
+from buildinfo.verify.explain.hunk import Hunk
 from buildinfo.verify.files import same_normalized
 from buildinfo.verify.pair import verify_pair
 from buildinfo.verify.reading import Reader
@@ -281,3 +285,21 @@ def test_bombs_end_where_the_effort_for_a_pair_does() -> None:
     assert "tar" not in {hunk.kind for hunk in content(one, other, Place("a.gz", "", content, effort=effort))}
     assert effort.spent
     assert {hunk.kind for hunk in content(one, other, Place("a.gz", "", content, effort=Effort()))} == {"tar"}
+
+
+def test_very_many_names_of_one_file_take_no_hours(verify: Verify) -> None:
+    links = [hardlink(f"usr/bin/{number}", "usr/bin/a") for number in range(10_000)]
+    before = time.process_time()
+    assert verify(package(FILE, *links), package(FILE, *reversed(links))).verdict == "identical-normalized"
+    assert time.process_time() - before < 10
+
+
+def test_no_line_takes_seconds_to_explain() -> None:
+    info = parse_pkginfo(b"pkgname = a\npkgver = 1\n")
+    evidence = Evidence(info, info, [], None, None)
+    before = time.process_time()
+    for piece in (b"a-", b"-j", b"/", b"host "):
+        line = piece * (4000 // len(piece))
+        for name in ("plain", ".rodata", "html"):
+            best_of(Hunk("string", name, line + b"!x", line + b"?y"), evidence)
+    assert time.process_time() - before < 5

@@ -43,7 +43,7 @@ class GoTrimpath(TextCause):
     """Folders of Go's library, and of modules that it fetched."""
     _IMPORT: Final = Pattern(rb"[\w-]+(\.[\w-]+)+/[\w./@~+-]+$")
     """The path of a module, which stands for its folder where paths are trimmed."""
-    _SOURCE: Final = Pattern(rb"[^\s\"'<>|:;,=\0]*/(?P<file>[\w.@+-]+\.(?:go|s))(?![\w.])")
+    _SOURCE: Final = Pattern(rb"(?<![^\s\"'<>|:;,=\0])[^\s\"'<>|:;,=\0]*/(?P<file>[\w.@+-]+\.(?:go|s))(?![\w.])")
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
         if (self._OWN.match(before) and before.endswith(b"/" + after)) or (

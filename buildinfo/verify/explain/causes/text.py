@@ -111,11 +111,8 @@ class HostName(_Named):
     records = ("observation:host",)
     patterns = _words(
         rb"(?<![\w.+/<-])[A-Za-z_][\w.+-]+@(?P<name>[A-Za-z][\w-]*\w)(?![\w-])(?!\.[a-z])",
-        rb"\b(?:[\w-]*hostname|host[ _-]name|[\w-]*nodename|node[ _-]name|machine[ _-]?name|uname[ _-]n|[\w-]*"
-        + _DID
-        + rb"(?:[ ._-]env)?[ ._-]?host)"
-        + _IS
-        + _HOST,
+        rb"\b(?:[\w-]{0,32}hostname|host[ _-]name|[\w-]{0,32}nodename|node[ _-]name|machine[ _-]?name|uname[ _-]n|"
+        rb"[\w-]{0,32}" + _DID + rb"(?:[ ._-]env)?[ ._-]?host)" + _IS + _HOST,
         rb"\b(?:built|compiled|configured|generated|created|packaged|running|executed)(?:\s+\S+){0,3}?\s+on\s+"
         rb"(?:host\s+)?[\"'<(]?" + _HOST,
         rb"\b(?:Linux|uname:?)\s+(?P<name>[A-Za-z0-9][\w.-]*\w)(?=\s+\d+\.\d+)",
@@ -134,7 +131,7 @@ class UserName(_Named):
     patterns = (
         *_words(
             rb"(?<![\w.+/<-])(?P<name>[A-Za-z_][\w.-]*\w)(?=@[A-Za-z][\w-]{2,}(?![\w-])(?!\.[a-z]))",
-            rb"\b(?:[\w-]*"
+            rb"\b(?:[\w-]{0,32}"
             + _DID
             + rb"(?:[ ._-]env)?[ ._-]?(?:by user|user|by)|user[ _-]?name|logname|whoami|builder|login)"
             + _IS
