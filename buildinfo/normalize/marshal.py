@@ -57,6 +57,10 @@ _SHAPES: Final = tuple(
 _Group = tuple[int, int, int, int, int, list[int | bytes]]
 
 
+_TEXTS: Final = frozenset(b"aAzZut")
+"""Types of texts; `s` are bytes, such as code."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How a version of Python marshals code.
@@ -88,6 +92,24 @@ def canonical(data: bytes, start: int, dialect: Dialect) -> bytes:
     if end > len(data):
         raise FormatError("ends inside an object", offset=len(data))
     return stream.spell(end)
+
+
+def texts(data: bytes, start: int, dialect: Dialect) -> list[tuple[int, int, int]]:
+    """The texts in the code object that begins at `start`: of each where it begins, with type and length before it,
+    where its characters begin, and where it ends.
+
+    Raises:
+        FormatError, LeftAlone: as `canonical`.
+    """
+    stream = _Stream(data)
+    stream.read(start, dialect)
+    found = []
+    for pos in stream.starts[len(_ATOMS) :]:
+        if data[pos] & 0x7F in _TEXTS:
+            length = 1 if _SHAPES[data[pos]] == _SHORT else 4
+            begin = pos + 1 + length
+            found.append((pos, begin, begin + int.from_bytes(data[pos + 1 : begin], "little")))
+    return sorted(found)
 
 
 class _Stream:

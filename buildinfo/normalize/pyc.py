@@ -10,11 +10,11 @@ canonical form is tells `buildinfo.normalize.marshal`.
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from buildinfo.errors import FormatError
 from buildinfo.normalize.job import Job, LeftAlone
-from buildinfo.normalize.marshal import Dialect, canonical
+from buildinfo.normalize.marshal import Dialect, canonical, texts
 
 MAX_SIZE: Final = 8 << 20
 """Bytes of a module: far more than any that packages hold, and what is read of it stays below 300 MiB."""
@@ -72,15 +72,29 @@ class Pyc:
         return _with_time(result, header, job.source_time())
 
 
-def canonical_code(data: bytes) -> tuple[int, bytes]:
-    """Bytes of the header of a module, and its code in canonical form.
+class Code(NamedTuple):
+    """The code of a module in canonical form: its texts in order, and all of it but them."""
+
+    texts: list[bytes]
+    rest: bytes
+
+
+def canonical_code(data: bytes) -> Code:
+    """Takes the code of a module apart, brought to its canonical form.
 
     Raises:
         FormatError: malformed code.
         LeftAlone: of a Python that this program does not know, or with constants that have no canonical form.
     """
     header, dialect = _version(int.from_bytes(data[:2], "little"))
-    return header, canonical(data, header, dialect)[header:]
+    code = canonical(data, header, dialect)
+    rest = bytearray()
+    done = header
+    places = texts(code, header, dialect)
+    for begin, _, end in places:
+        rest += code[done:begin]
+        done = end
+    return Code([code[begin:end] for _, begin, end in places], bytes(rest + code[done:]))
 
 
 def _version(magic: int) -> tuple[int, Dialect]:

@@ -15,11 +15,13 @@ from buildinfo.verify.explain.causes import (
     metadata,
     paths,
     python,
+    relations,
     text,
 )
 
 CATALOGUE: Final[tuple[Cause, ...]] = (
     *control.CAUSES,
+    *relations.CAUSES,
     *framing.CAUSES,
     *metadata.CAUSES,
     *python.CAUSES,

@@ -133,7 +133,11 @@ def best_of(hunk: Hunk, evidence: Evidence) -> list[tuple[Cause, float]]:
         # What carried it into the file is worth naming, too: without it nothing of this file would differ.
         carriers = [entry for entry in likely if not entry[0].is_carried]
         carrier = max(carriers, key=lambda entry: entry[1], default=None)
-        return [best] if carrier is None or hunk.kind == "metadata" else [best, (carrier[0], carrier[1] * CARRIER)]
+        return (
+            [best]
+            if carrier is None or hunk.kind in ("metadata", "comment")
+            else [best, (carrier[0], carrier[1] * CARRIER)]
+        )
     return _together([cause for cause in candidates if isinstance(cause, TextCause)], hunk, evidence)
 
 

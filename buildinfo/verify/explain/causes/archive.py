@@ -34,7 +34,9 @@ class ZipTimes(Cause):
     records = ("condition:zone",)
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        return 0.95 if hunk.name in ("time", "extra times") else 0.0
+        if hunk.name == "extra times":
+            return 0.95 if hunk.before and hunk.after else 0.0
+        return 0.95 if hunk.name == "time" else 0.0
 
 
 class ZipMetadata(Cause):

@@ -62,6 +62,7 @@ class DateMacro(TextCause):
 
     _DATE: Final = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (?: [1-9]|[12]\d|3[01])"
     _TIME: Final = rb"(?:[01]\d|2[0-3]):[0-5]\d:[0-6]\d"
+    _JOINED: Final = Pattern(_DATE + rb" (?:19|20)\d\d" + _TIME)
     _MACROS: Final = (
         Pattern(rb"(?<!\w)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) " + _DATE + rb" " + _TIME + rb" (?:19|20)\d\d(?!\w)"),
         Pattern(rb"(?<!\w)" + _DATE + rb" (?:19|20)\d\d(?!\d)"),
@@ -71,13 +72,16 @@ class DateMacro(TextCause):
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
         if not hunk.name.startswith(".") and hunk.name != "bytes":
             return before, after
+        if self._JOINED.search(before) and self._JOINED.search(after):
+            before, after = self._JOINED.sub(MARK, before), self._JOINED.sub(MARK, after)
         for macro in self._MACROS:
             if macro.search(before) and macro.search(after):
                 before, after = (self._masked(macro, side, evidence) for side in (before, after))
         return before, after
 
     def _masked(self, macro: Pattern, text: bytes, evidence: Evidence) -> bytes:
-        alone = not macro.sub(b"", text).strip()
+        """With what this macro wrote replaced: a time that is all of the text, or one that can be the build's."""
+        alone = macro is self._MACROS[-1] and not macro.sub(b"", text).strip()
         return macro.sub(MARK, text) if alone or MARK in masked(text, MARK, evidence) else text
 
 

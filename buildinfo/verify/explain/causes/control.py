@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar, Final
 
 from buildinfo.verify.explain import dates
@@ -12,8 +11,6 @@ from buildinfo.verify.explain.hunk import Hunk
 from buildinfo.verify.explain.pattern import Pattern
 
 _PKGINFO: Final = frozenset(("pkginfo",))
-_SHARED_OBJECT: Final = Pattern(rb"!?so:[^\n=<>~]+")
-_VERSIONED: Final = Pattern(rb"^([^\n=<>~]+)([=<>~]+)([^\n]+)$")
 _DIRTY: Final = "-dirty"
 _BLOCK: Final = 4096
 _TIMES: Final = ("mtime", "atime", "ctime")
@@ -35,7 +32,7 @@ class _Time(Cause):
     """A cause that moves SOURCE_DATE_EPOCH: builddate has another value, and the times of all files follow it."""
 
     kinds = frozenset(
-        ("pkginfo", "metadata", "text", "string", "gzip", "zip", "tar", "ar", "pyc", "png", "uimage", "fdt")
+        ("pkginfo", "comment", "metadata", "text", "string", "gzip", "zip", "tar", "ar", "pyc", "png", "uimage", "fdt")
     )
     records = ("epoch", "source:commit", "source:dirty")
     is_carried = True
@@ -189,95 +186,6 @@ class SizeByDu(Cause):
         return 0.95 if len(values) == 2 and any(value % _BLOCK == 0 for value in values) else 0.0
 
 
-class LocaleOrder(Cause):
-    name = "locale-order"
-    title = "the same relations stand in another order: `sort` follows the locale"
-    advice = "Build with LC_ALL=C (or unset): a locale such as en_US or tr_TR sorts provides and depend otherwise."
-    kinds = _PKGINFO
-    records = ("condition:locale",)
-
-    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        ordered = hunk.before == hunk.after and b"\n" in hunk.before
-        return 1.0 if ordered and hunk.name in ("depend", "provides", "replaces", "install_if", "triggers") else 0.0
-
-
-class SharedObject(Cause):
-    name = "so-dependency"
-    title = "a dependency on a shared library was gained or lost"
-    advice = (
-        "A library was found on one side only: compare the installed packages and the output of configure; name what "
-        "the build needs in makedepends, and switch off what it should not find."
-    )
-    kinds = _PKGINFO
-    records = ("installed",)
-
-    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        if hunk.name != "depend":
-            return 0.0
-        moved = _names(hunk.before) ^ _names(hunk.after)
-        return 0.9 if moved and all(_SHARED_OBJECT.fullmatch(name) for name in moved) else 0.0
-
-
-class SharedObjectProvided(Cause):
-    name = "so-provided"
-    title = "a shared library is provided on one side only, or under another name"
-    advice = (
-        "Compare what the two builds installed in the library folders: the library was not built, renamed, or "
-        "versioned anew."
-    )
-    kinds = _PKGINFO
-    records = ("installed", "input")
-
-    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        if hunk.name != "provides":
-            return 0.0
-        moved = _names(hunk.before) ^ _names(hunk.after)
-        return 0.9 if moved and all(_SHARED_OBJECT.fullmatch(name) for name in moved) else 0.0
-
-
-class DependencyDrift(Cause):
-    name = "dependency-drift"
-    title = "the packages that it was built with had other versions"
-    advice = "Install the build dependencies in the versions that the original's record names."
-    kinds = _PKGINFO
-    records = ("installed",)
-
-    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        if hunk.name not in ("depend", "provides", "install_if") or hunk.before == hunk.after:
-            return 0.0
-        if evidence.differs("pkgver"):
-            return 0.0
-        gone, come = _names(hunk.before), _names(hunk.after)
-        if gone and gone == come:
-            return 0.9
-        if hunk.name == "provides":
-            return 0.0
-        libraries = {name for name in gone | come if _SHARED_OBJECT.fullmatch(name)}
-        stems = [{_stem(name) for name in side} for side in (gone, come)]
-        return 0.9 if libraries == gone | come and stems[0] == stems[1] and gone and come else 0.0
-
-
-class RecipeEdited(Cause):
-    name = "recipe-edited"
-    title = "the APKBUILD was edited and pkgrel was not raised"
-    advice = "Compare the two commits of the aport; raise pkgrel with every change that reaches the package."
-    kinds = _PKGINFO
-    records = ("input:APKBUILD", "source:commit")
-
-    _WRITTEN: ClassVar = frozenset(
-        {"pkgdesc", "url", "license", "maintainer", "replaces", "provides", "depend", "install_if"}
-        | {"provider_priority", "replaces_priority", "origin", "pkgname", "pkgver", "arch"}
-    )
-
-    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        if hunk.name not in self._WRITTEN or (hunk.before == hunk.after and b"\n" in hunk.before):
-            return 0.0
-        if hunk.name in ("depend", "provides"):
-            traced = [line for side in (hunk.before, hunk.after) for line in side.split(b"\n") if _is_traced(line)]
-            return 0.0 if traced else 0.6
-        return 0.9 if hunk.name in ("pkgdesc", "url", "license", "maintainer") else 0.8
-
-
 class Trigger(Cause):
     name = "trigger"
     title = "what apk runs when files of other packages change, or for which folders, was changed"
@@ -315,25 +223,6 @@ class SigningKey(Cause):
         return 1.0
 
 
-def _is_traced(line: bytes) -> bool:
-    """Whether abuild finds such a relation by itself: libraries, programs, pkg-config and Python modules."""
-    return line.startswith((b"so:", b"cmd:", b"pc:", b"py3.", b"dlopen:"))
-
-
-def _names(side: bytes) -> set[bytes]:
-    """The names of relations, without the versions that are asked for."""
-    found = set()
-    for line in side.split(b"\n"):
-        match = _VERSIONED.match(line)
-        found.add(match[1] if match else line)
-    return found - {b""}
-
-
-def _stem(name: bytes) -> bytes:
-    """A shared library without the numbers of its version: so:libfoo.so.3 and so:libfoo.so.4."""
-    return re.sub(rb"[.\d]+$", b"", re.sub(rb"-[\d.]+\.so", b".so", name))
-
-
 CAUSES: Final[tuple[Cause, ...]] = (
     DirtyTree(),
     NoGit(),
@@ -344,11 +233,6 @@ CAUSES: Final[tuple[Cause, ...]] = (
     FakerootVersion(),
     DatedComment(),
     SizeByDu(),
-    LocaleOrder(),
-    DependencyDrift(),
-    SharedObject(),
-    SharedObjectProvided(),
-    RecipeEdited(),
     Trigger(),
     InstallScript(),
     SigningKey(),

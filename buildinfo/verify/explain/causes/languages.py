@@ -63,7 +63,7 @@ class GoTrimpath(TextCause):
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
         sides = [side for side in (hunk.before, hunk.after) if side]
-        if all(self._SETTING.match(side) for side in sides):
+        if any(self._SETTING.match(side) for side in sides):
             return self.certainty
         return super().weigh(hunk, evidence)
 
@@ -105,7 +105,8 @@ _HASHES: Final = tuple(
         rb"(?P<known>17h)[0-9a-f]{16}(?=E|$|\.)",  # the legacy mangling: the hash is a component of the name
         rb"(?P<known>\bh)[0-9a-f]{16}(?=$|\.)",
         rb"(?P<known>(?<=[\w])\.)[0-9a-z]{8,32}-cgu\.\d+",  # the name of a codegen unit
-        rb"(?P<known>\b(?:\.?L)?anon\.)[0-9a-f]{32}(?=\.\d)",
+        rb"(?P<known>(?:\b|\.)(?:\.?L)?anon\.)[0-9a-f]{32}(?=\.\d)",
+        rb"(?P<known>^)[0-9a-z]{24,26}(?=$|\.rcgu)",  # the same, without its crate
         rb"(?P<known>[/\w]-)[0-9a-f]{16}(?=\.(?:rlib|so|rmeta|o|d|[\w.-]+rcgu\.o)\b|/|$)",
         rb"(?P<known>_rust_extern_with_linkage_|rust_metadata_\w+?_|__rustc_debug_gdb_scripts_section_)[0-9a-f]{16}",
     )

@@ -42,10 +42,11 @@ class BuildPath(TextCause):
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
         debug = hunk.name.startswith((".debug", ".zdebug"))
+        text = hunk.kind == "text"
         old, new = _PART.split(before), _PART.split(after)
         for first, second in _pairs(old, new):
-            shared = _moved(old[first], new[second], folder=debug or old[first].count(b"/") > 2)
-            if shared is not None:
+            shared = _moved(old[first], new[second], folder=debug or (not text and old[first].count(b"/") > 2))
+            if shared is not None and (not text or b"/" in shared or b"." in shared):
                 old[first] = _flag(old[first]) + MARK + shared
                 new[second] = _flag(new[second]) + MARK + shared
         return b"".join(old), b"".join(new)

@@ -130,7 +130,7 @@ class UserName(_Named):
     records = ("observation:user",)
     patterns = (
         *_words(
-            rb"(?<![\w.+/<-])(?P<name>[A-Za-z_][\w.-]*\w)(?=@[A-Za-z][\w-]{2,}(?![\w-])(?!\.[a-z]))",
+            rb"(?<![\w.+/<-])(?P<name>[A-Za-z_][\w.-]*\w)(?=@[A-Za-z][\w-]+(?![\w-])(?!\.[a-z]))",
             rb"\b(?:[\w-]{0,32}"
             + _DID
             + rb"(?:[ ._-]env)?[ ._-]?(?:by user|user|by)|user[ _-]?name|logname|whoami|builder|login)"

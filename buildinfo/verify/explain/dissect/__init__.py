@@ -8,6 +8,7 @@ touches one new module and one row of `formats.FORMATS`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from buildinfo.errors import FormatError
 from buildinfo.verify.explain.dissect import binary, text
@@ -87,7 +88,11 @@ def _lines(kind: str, name: str, before: bytes, after: bytes) -> Iterator[Hunk]:
 
 
 def _beginning(line: bytes) -> bytes:
-    return b" ".join(line.split()[:2])
+    words = line.split()
+    return b"# DAY" if words[1:2] and words[1] in _DAYS else b" ".join(words[:2])
+
+
+_DAYS: Final = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
 
 
 def _bytes(value: str | None) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,7 +14,6 @@ from buildinfo.verify.explain.hunk import Hunk
 
 _HEADER: Final = 16
 _HASH_BASED: Final = 1
-_WORD: Final = re.compile(rb"[\x20-\x7e]{2,}")
 
 
 def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
@@ -45,17 +43,21 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
 
 def _code(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     try:
-        first, second = canonical_code(before)[1], canonical_code(after)[1]
+        old, new = canonical_code(before), canonical_code(after)
     except (FormatError, LeftAlone):
-        first, second = before[_HEADER:], after[_HEADER:]
-    if first == second:
+        yield from binary.hunks(before[_HEADER:], after[_HEADER:], place, name="pyc")
+        return
+    if old == new:
         yield place.hunk("pyc", "references", before[_HEADER:], after[_HEADER:])
-        return
-    words, others = _WORD.findall(first), _WORD.findall(second)
-    if words != others and sorted(words) == sorted(others):
-        yield place.hunk("order", "tokens", b"\n".join(words), b"\n".join(others))
-        return
-    yield from binary.hunks(first, second, place, name="pyc")
+    elif old.rest == new.rest and sorted(old.texts) == sorted(new.texts):
+        yield place.hunk("order", "tokens", b"\n".join(old.texts), b"\n".join(new.texts))
+    else:
+        if len(old.texts) == len(new.texts):
+            for first, second in zip(old.texts, new.texts, strict=True):
+                if first != second:
+                    yield place.hunk("string", "pyc", first, second)
+        if old.rest != new.rest:
+            yield from binary.hunks(old.rest, new.rest, place, name="pyc")
 
 
 def _flags(header: bytes) -> int:
