@@ -71,7 +71,10 @@ TOLD = {
         ("# Mon Mar 11 13:29:30 UTC 2024", "# Tue Mar 12 09:10:11 UTC 2024"),
     ],
     "hash-seed-order": [("{'ape', 'bee', 'cat', 'dog'}", "{'dog', 'ape', 'cat', 'bee'}")],
-    "build-path": [("/home/buildozer/aports/main/x/src/x.c", "/tmp/aports/main/x/src/x.c")],
+    "build-path": [
+        ("/home/buildozer/aports/main/x/src/x.c", "/tmp/aports/main/x/src/x.c"),
+        ('CONFIG["srcdir"] = "/home/buildozer/aports/main/ruby/src/ruby-3.2.3"', 'CONFIG["srcdir"] = "/src/ruby/work"'),
+    ],
 }
 """Cause -> what tells of the build."""
 
@@ -100,6 +103,8 @@ UNTOLD = [
     ("return g(a, b)", "return g(b, a)"),
     ("V=2.0_alpha3", "V=2.0_alpha4"),
     ("max_jobs = 4", "max_jobs = 8"),
+    ("Put it in /home/user/.foo/config.", "Put it in /home/user/.config/foo."),
+    ("root /srv/www/htdocs", "root /srv/http/htdocs"),
     ("one ", "one"),
     ("one,", "one"),
     ("", "\n"),
@@ -115,6 +120,12 @@ def test_what_tells_of_the_build_is_named(named: Named, cause: str, before: str,
 @pytest.mark.parametrize(("before", "after"), UNTOLD)
 def test_what_somebody_edited_is_unknown(named: Named, before: str, after: str) -> None:
     assert named(before, after) == ["unknown"]
+
+
+def test_what_stands_together_is_taken_apart(named: Named) -> None:
+    before = "Linux version 5.10.152 (ann@build-edge) #1 SMP Mon Mar 11 13:29:40 UTC 2024"
+    after = "Linux version 5.10.152 (joe@n7) #1 SMP Tue Mar 12 09:10:11 UTC 2024"
+    assert set(named(before, after)) == {"host-name", "user-name", "text-time"}
 
 
 def test_an_excerpt_is_readable_in_any_script(tmp_path: Path) -> None:

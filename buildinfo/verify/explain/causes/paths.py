@@ -45,8 +45,10 @@ class BuildPath(TextCause):
         text = hunk.kind == "text"
         old, new = _PART.split(before), _PART.split(after)
         for first, second in _pairs(old, new):
-            shared = _moved(old[first], new[second], folder=debug or (not text and old[first].count(b"/") > 2))
-            if shared is not None and (not text or b"/" in shared or b"." in shared):
+            long = old[first].count(b"/") > 2 and not (text and _are_neighbors(old[first], new[second]))
+            shared = _moved(old[first], new[second], folder=debug or long)
+            # In a text, a single name at the end of two paths may be any folder of a program.
+            if shared is not None and (not text or not shared or b"/" in shared or b"." in shared):
                 old[first] = _flag(old[first]) + MARK + shared
                 new[second] = _flag(new[second]) + MARK + shared
         return b"".join(old), b"".join(new)
@@ -58,6 +60,11 @@ class BuildPath(TextCause):
             if kept[0] == kept[1] and (old or new) != kept[0] and (len(old), len(new)) != (len(kept[0]), len(kept[1])):
                 return self.certainty
         return super().weigh(hunk, evidence)
+
+
+def _are_neighbors(before: bytes, after: bytes) -> bool:
+    """Whether two paths lie in the same folder of somebody, or of the system: there they may be set by hand."""
+    return _components(before)[:2] == _components(after)[:2]
 
 
 def _pairs(old: list[bytes], new: list[bytes]) -> Iterator[tuple[int, int]]:

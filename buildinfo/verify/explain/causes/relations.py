@@ -137,7 +137,12 @@ def _is_sorted(values: list[bytes]) -> bool:
     kinds: dict[bytes, list[bytes]] = {}
     for value in values:
         kinds.setdefault(value.partition(b":")[0] if b":" in value else b"", []).append(value)
-    return all(kind == sorted(kind) for kind in kinds.values())
+    # abuild sorts before it adds the versions.
+    return all(kind in (sorted(kind), sorted(kind, key=_name)) for kind in kinds.values())
+
+
+def _name(value: bytes) -> bytes:
+    return value.partition(b"=")[0]
 
 
 def _detected(raw: bytes, key: str) -> list[bytes]:

@@ -110,7 +110,7 @@ class HostName(_Named):
     observed = "host"
     records = ("observation:host",)
     patterns = _words(
-        rb"(?<![\w.+/<-])[A-Za-z_][\w.+-]+@(?P<name>[A-Za-z][\w-]*\w)(?![\w-])(?!\.[a-z])",
+        rb"(?<![\w.+/<-])(?:[A-Za-z_][\w.+-]+|\0)@(?P<name>[A-Za-z][\w-]*\w)(?![\w-])(?!\.[a-z])",
         rb"\b(?:[\w-]{0,32}hostname|host[ _-]name|[\w-]{0,32}nodename|node[ _-]name|machine[ _-]?name|uname[ _-]n|"
         rb"[\w-]{0,32}" + _DID + rb"(?:[ ._-]env)?[ ._-]?host)" + _IS + _HOST,
         rb"\b(?:built|compiled|configured|generated|created|packaged|running|executed)(?:\s+\S+){0,3}?\s+on\s+"
@@ -130,7 +130,7 @@ class UserName(_Named):
     records = ("observation:user",)
     patterns = (
         *_words(
-            rb"(?<![\w.+/<-])(?P<name>[A-Za-z_][\w.-]*\w)(?=@[A-Za-z][\w-]+(?![\w-])(?!\.[a-z]))",
+            rb"(?<![\w.+/<-])(?P<name>[A-Za-z_][\w.-]*\w)(?=@(?:\0|[A-Za-z][\w-]+)(?![\w-])(?!\.[a-z]))",
             rb"\b(?:[\w-]{0,32}"
             + _DID
             + rb"(?:[ ._-]env)?[ ._-]?(?:by user|user|by)|user[ _-]?name|logname|whoami|builder|login)"
