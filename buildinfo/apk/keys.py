@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_KEY: Final = 1 << 16
 """Most bytes of a key file."""
+SHORTEST: Final = 1024
+"""Fewest bits of a key that is believed."""
 
 HashName = Literal["sha1", "sha256", "sha512"]
 TYPES: Final[Mapping[str, HashName]] = {"RSA": "sha1", "RSA256": "sha256", "RSA512": "sha512", "DSA": "sha1"}
@@ -127,7 +129,7 @@ def read_public_key(path: Path) -> PublicKey:
     """Reads a public key in PEM form.
 
     Raises:
-        FormatError: no RSA or DSA public key.
+        FormatError: no RSA or DSA public key, or a short one.
         UnreadableError: it cannot be read.
     """
     data = _read(path)
@@ -142,6 +144,8 @@ def read_public_key(path: Path) -> PublicKey:
         raise FormatError("not a public key in PEM form", where=path) from error
     if not isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey):
         raise FormatError("neither an RSA nor a DSA public key", where=path)
+    if key.key_size < SHORTEST:
+        raise FormatError(f"a key of {key.key_size} bits, which others can compute", where=path)
     return PublicKey(path.name, key)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from signers import Signer, dsa_key, public_pem, rsa_key, signer, unsigned_index, unsigned_package, with_signature
 
-from buildinfo.apk.keys import KeyFolder, read_private_key
+from buildinfo.apk.keys import KeyFolder, read_private_key, read_public_key
 from buildinfo.apk.segments import iter_segments
 from buildinfo.apk.signature import Signature, read_signature, signature_tar
 from buildinfo.apk.tar import Member, TarReader
@@ -364,3 +365,13 @@ def test_a_signature_is_read_as_it_was_written(kind: str, name: str, data: bytes
     for member, content in TarReader([tar]):
         assert read_signature(member, content) == Signature(kind, name, data)
         assert (member.mode, member.uid, member.uname, member.mtime) == (0o644, 0, "", epoch)
+
+
+def test_a_short_key_is_not_believed(tmp_path: Path) -> None:
+    """Keys of 512 bits are computed from their public halves within hours."""
+    key = tmp_path / "short.rsa"
+    subprocess.run(["openssl", "genrsa", "-out", key, "512"], check=True, capture_output=True)
+    public = tmp_path / "short.rsa.pub"
+    subprocess.run(["openssl", "rsa", "-in", key, "-pubout", "-out", public], check=True, capture_output=True)
+    with pytest.raises(FormatError, match="512 bits"):
+        read_public_key(public)
