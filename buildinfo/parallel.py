@@ -15,7 +15,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def shared_out(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[Result]:
+def shared_out(
+    work: Callable[[Item], Result], items: Sequence[Item], jobs: int, weight: Callable[[Item], int] = lambda item: 1
+) -> Iterator[Result]:
     """What becomes of each item, in their order.
 
     Each process takes the next piece of the list when it is done with one, and gives the results back through a pipe.
@@ -24,6 +26,7 @@ def shared_out(work: Callable[[Item], Result], items: Sequence[Item], jobs: int)
         work: what is done with each. It may be any callable, since the processes are forked; its results are pickled.
         items: what there is to do.
         jobs: how many processes.
+        weight: how much work an item is likely to be: the heaviest pieces are begun with.
 
     Raises:
         BuildinfoError: a process was killed.
@@ -33,6 +36,7 @@ def shared_out(work: Callable[[Item], Result], items: Sequence[Item], jobs: int)
 
     size = max(1, min(64, len(items) // (4 * jobs)))
     pieces = [items[at : at + size] for at in range(0, len(items), size)]
+    order = sorted(range(len(pieces)), key=lambda number: -sum(map(weight, pieces[number])))
     context = multiprocessing.get_context("fork")
     taken = context.Value("l", 0)
     workers: dict[Connection, ForkProcess] = {}
@@ -40,7 +44,7 @@ def shared_out(work: Callable[[Item], Result], items: Sequence[Item], jobs: int)
     try:
         for _ in range(min(jobs, len(pieces))):
             ours, theirs = context.Pipe(duplex=False)
-            worker = context.Process(target=_work, args=(work, pieces, taken, theirs))
+            worker = context.Process(target=_work, args=(work, pieces, order, taken, theirs))
             worker.start()
             theirs.close()
             workers[ours] = worker
@@ -65,7 +69,9 @@ def shared_out(work: Callable[[Item], Result], items: Sequence[Item], jobs: int)
             worker.join()
 
 
-def _work(work: Callable[[Any], Any], pieces: list[Sequence[Any]], taken: Any, results: Connection) -> None:
+def _work(
+    work: Callable[[Any], Any], pieces: list[Sequence[Any]], order: list[int], taken: Any, results: Connection
+) -> None:
     """What each process does. An interrupt is the parent's to see to."""
     import contextlib
     import signal
@@ -74,9 +80,10 @@ def _work(work: Callable[[Any], Any], pieces: list[Sequence[Any]], taken: Any, r
     with contextlib.suppress(BrokenPipeError):  # the parent has ended
         while True:
             with taken.get_lock():
-                number = taken.value
+                place = taken.value
                 taken.value += 1
-            if number >= len(pieces):
+            if place >= len(pieces):
                 break
+            number = order[place]
             results.send((number, [work(item) for item in pieces[number]]))
         results.send(None)

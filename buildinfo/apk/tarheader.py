@@ -93,6 +93,16 @@ class Member:
             path = path[2:].lstrip("/")
         return "" if path == "." else path
 
+    def slim(self) -> Member:
+        """The member without its header blocks. As `dataclasses.replace`, and several times as fast."""
+        if not self.raw_headers:
+            return self
+        fields = (
+            *(self.name, self.type, self.mode, self.uid, self.gid, self.uname, self.gname, self.size, self.mtime),
+            *(self.linkname, self.devmajor, self.devminor, self.xattrs, self.checksum, self.pax, self.offset),
+        )
+        return Member(*fields)
+
 
 NO_RECORDS: Final[Mapping[str, bytes]] = {}
 

@@ -224,7 +224,7 @@ def _slimmer(records: bool, raw_headers: bool) -> Callable[[Member], Member]:
         return lambda member: replace(member, raw_headers=b"", pax=NO_RECORDS)
     if raw_headers:
         return lambda member: member
-    return lambda member: replace(member, raw_headers=b"") if member.raw_headers else member
+    return Member.slim
 
 
 def _read_data(

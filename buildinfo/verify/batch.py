@@ -108,11 +108,19 @@ def compare_all(
         return _compared(match, records, reader)
 
     pairs = []
-    for pair in shared_out(work, matches, jobs) if jobs > 1 else map(work, matches):
+    for pair in shared_out(work, matches, jobs, _size) if jobs > 1 else map(work, matches):
         pairs.append(pair)
         if progress is not None:
             progress(len(pairs), len(matches))
     return summed_up(pairs)
+
+
+def _size(match: Match) -> int:
+    """Bytes of a pair, as far as they can be asked."""
+    try:
+        return sum(path.stat().st_size for path in match if path is not None)
+    except OSError:
+        return 0
 
 
 def _compared(match: Match, records: RecordsOf | None, reader: Reader) -> Pair:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from buildinfo.apk.pkginfo import PkgInfo
 from buildinfo.apk.segments import Watcher
 from buildinfo.apk.tar import CHECKSUM_KEY, Member, TarReader
-from buildinfo.apk.tarheader import NO_RECORDS
 from buildinfo.apk.v2 import Observer, Package, read_package
 from buildinfo.errors import FormatError
 from buildinfo.normalize.headers import HeaderRules
@@ -68,7 +67,7 @@ class Entry:
 
     def of(self, sha256: bytes) -> Entry:
         """The entry of a file with the digest of its content."""
-        return replace(self, sha256=sha256)
+        return Entry(self.member, sha256, self.dialect, self.headers, self.normal, self.as_read)
 
     @property
     def records(self) -> dict[str, bytes]:
@@ -219,8 +218,7 @@ def make_entry(member: Member, sha256: bytes, rules: HeaderRules, spellings: dic
     normal = digest if applied is raw else hashlib.blake2b(applied, digest_size=16).digest()
     spelled = _dialect(member)
     spelled = spellings.setdefault(spelled, spelled)
-    slim = replace(member, raw_headers=b"", pax=member.pax or NO_RECORDS)
-    return Entry(slim, sha256, spelled, digest, normal, as_read(member))
+    return Entry(member.slim(), sha256, spelled, digest, normal, as_read(member))
 
 
 def _dialect(member: Member) -> str:

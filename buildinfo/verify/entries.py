@@ -66,6 +66,8 @@ def is_spelled_otherwise(before: Entry, after: Entry) -> bool:
         return False
     if before.dialect != after.dialect:
         return True
+    if before.member.mtime != after.member.mtime:  # mostly it is that
+        return False
     old, new = (replace(entry.member, offset=0, pax={}, name=entry.member.path) for entry in (before, after))
     return old == new and before.records == after.records and _times(before) == _times(after)
 

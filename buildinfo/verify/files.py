@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from buildinfo.apk.segments import iter_segments
-from buildinfo.errors import BuildinfoError, UnreadableError
+from buildinfo.apk.framing import GzipReader
+from buildinfo.apk.tar import TarReader
+from buildinfo.errors import BuildinfoError, FormatError, UnreadableError
 from buildinfo.normalize.content import normalize_content
 from buildinfo.normalize.inspect import source_of
 from buildinfo.normalize.job import Budget, Job, Policy, Report
@@ -45,7 +46,10 @@ class Side:
             if entry is not None and entry.member.size <= MAX_FILE:
                 wanted.setdefault(entry.member.offset, []).append(key)
         if wanted:
-            self._read(contents.path, wanted)
+            try:
+                self._read(contents.path, wanted)
+            except FormatError as error:  # it was well-formed when it was read before
+                raise UnreadableError("it changes while it is read", where=contents.path) from error
 
     def close(self) -> None:
         self._file.close()
@@ -65,11 +69,12 @@ class Side:
 
     def _read(self, path: Path, wanted: dict[int, list[Key]]) -> None:
         total = 0
-        for segment in iter_segments(path):
-            if segment.kind != "data":
-                continue
-            for member, content in segment.tar:
-                keys = wanted.get(member.offset)
+        with path.open("rb", buffering=0) as file:
+            file.seek(self._contents.package.data.offset)
+            reader = GzipReader(file, where=path)
+            reader.next_member()
+            for member, content in TarReader(reader.chunks(), where=path, segment="data"):
+                keys = wanted.pop(member.offset, None)
                 if keys is None or total + member.size > MAX_TOTAL:
                     continue
                 digest = hashlib.sha256()
@@ -82,6 +87,8 @@ class Side:
                 for key in keys:
                     self._places[key] = total, member.size
                 total += member.size
+                if not wanted:
+                    break
 
 
 class Files:

@@ -142,8 +142,16 @@ def summed_up(pairs: Iterable[Pair]) -> Report:
 
 
 def to_json(report: Any) -> str:
-    """A report as a JSON document that ends in a newline."""
-    return json.dumps(report, default=vars, indent=2, ensure_ascii=False) + "\n"
+    """A report as a JSON document that ends in a newline; of a list each entry has a line of its own."""
+    lines = [f'"{name}": {_in_lines(value)}' for name, value in vars(report).items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _in_lines(value: Any) -> str:
+    def dumps(part: Any) -> str:
+        return json.dumps(part, default=vars, ensure_ascii=False)
+
+    return "[\n" + ",\n".join(map(dumps, value)) + "\n]" if isinstance(value, list) and value else dumps(value)
 
 
 def readable(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 from buildinfo.verify.explain.catalogue import CATALOGUE
@@ -123,7 +124,7 @@ class _Judge:
 
 def best_of(hunk: Hunk, evidence: Evidence) -> list[tuple[Cause, float]]:
     """The cause that explains a hunk best; several where a text has several; none where none does."""
-    candidates = [cause for cause in CATALOGUE if hunk.kind in cause.kinds]
+    candidates = _of_kind(hunk.kind)
     weighed = [(cause, cause.weigh(hunk, evidence)) for cause in candidates]
     likely = [entry for entry in weighed if entry[1] >= LEAST]
     if likely:
@@ -139,6 +140,12 @@ def best_of(hunk: Hunk, evidence: Evidence) -> list[tuple[Cause, float]]:
             else [best, (carrier[0], carrier[1] * CARRIER)]
         )
     return _together([cause for cause in candidates if isinstance(cause, TextCause)], hunk, evidence)
+
+
+@cache
+def _of_kind(kind: str) -> list[Cause]:
+    """The causes that may explain hunks of a kind."""
+    return [cause for cause in CATALOGUE if kind in cause.kinds]
 
 
 def _together(causes: list[TextCause], hunk: Hunk, evidence: Evidence) -> list[tuple[Cause, float]]:

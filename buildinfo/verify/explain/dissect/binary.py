@@ -57,6 +57,8 @@ def in_place(before: bytes, after: bytes, place: Place, name: str) -> Iterator[H
 
 def strings(data: bytes) -> list[bytes]:
     """The printable strings of a content, in order, so many of them as can be looked at."""
+    if len(data) < MAX_FOUND:  # so small that it cannot hold too many
+        return _STRING.findall(data)
     return [match[0] for match in islice(_STRING.finditer(data), MAX_FOUND)]
 
 
@@ -102,7 +104,8 @@ def _strings(before: bytes, after: bytes, place: Place, name: str) -> Iterator[H
     for first, second in _aligned(_only(old, gone), _only(new, come)):
         yield from line_hunks(first, second, "string", name, place)
         count += 1
-    rests = _without(before, gone), _without(after, come)
+    many = gone.total() + come.total() > FEW  # so much is no text of another length
+    rests = (before, after) if many else (_without(before, gone), _without(after, come))
     if not count or rests[0] != rests[1]:
         follows = bool(count) and len(rests[0]) == len(rests[1]) and _few_differ(*rests)
         yield place.hunk("bytes", name, *rests, follows=follows)
