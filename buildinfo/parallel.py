@@ -1,18 +1,26 @@
-"""Sharing work among processes that share nothing: one that is killed is noticed, and holds up no other."""
+"""Sharing work among processes that share nothing: one that is killed is noticed, and holds up no other.
+
+By fork and pipes alone: importing multiprocessing takes longer than comparing some packages.
+"""
 
 from __future__ import annotations
 
+import os
+import pickle
+import select
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from struct import Struct
+from typing import Any, BinaryIO, Final, NoReturn, TypeVar
 
 from buildinfo.errors import BuildinfoError
 
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkProcess
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+MOST_PIECES: Final = 8192
+"""Numbers of pieces that a pipe holds for sure."""
+_NUMBER: Final = Struct("<I")
 
 
 def shared_out(
@@ -31,59 +39,82 @@ def shared_out(
     Raises:
         BuildinfoError: a process was killed.
     """
-    import multiprocessing
-    from multiprocessing.connection import wait
-
-    size = max(1, min(64, len(items) // (4 * jobs)))
+    size = max(1, min(64, len(items) // (4 * jobs)), -(-len(items) // MOST_PIECES))
     pieces = [items[at : at + size] for at in range(0, len(items), size)]
     order = sorted(range(len(pieces)), key=lambda number: -sum(map(weight, pieces[number])))
-    context = multiprocessing.get_context("fork")
-    taken = context.Value("l", 0)
-    workers: dict[Connection, ForkProcess] = {}
+    waiting, end = os.pipe()
+    os.write(end, b"".join(map(_NUMBER.pack, order)))
+    os.close(end)
+    workers: dict[int, int] = {}
     done: dict[int, list[Result]] = {}
     try:
         for _ in range(min(jobs, len(pieces))):
-            ours, theirs = context.Pipe(duplex=False)
-            worker = context.Process(target=_work, args=(work, pieces, order, taken, theirs))
-            worker.start()
-            theirs.close()
-            workers[ours] = worker
-        pipes = list(workers)
+            ours, theirs = os.pipe()
+            process = os.fork()
+            if not process:
+                _serve(work, pieces, waiting, theirs)
+            os.close(theirs)
+            workers[ours] = process
+        running = list(workers)
         for number in range(len(pieces)):
             while number not in done:
-                ready = set(wait(pipes))
-                for pipe in [pipe for pipe in pipes if pipe in ready]:
-                    found = pipe.recv()
+                for pipe in select.select(running, (), ())[0]:
+                    found = _receive(pipe)
                     if found is None:
-                        pipes.remove(pipe)
+                        running.remove(pipe)
                     else:
                         done[found[0]] = found[1]
             yield from done.pop(number)
-    except (EOFError, ConnectionError):
+    except EOFError:
         raise BuildinfoError("a process was killed; is memory short?", mend="use fewer, with -j") from None
     finally:
-        for pipe, worker in workers.items():
-            pipe.close()
-            worker.terminate()  # it ends as the program does: nothing half-written is left
-        for worker in workers.values():
-            worker.join()
+        os.close(waiting)
+        for pipe, process in workers.items():
+            os.close(pipe)
+            os.kill(process, signal.SIGTERM)  # it ends as the program does: nothing half-written is left
+        for process in workers.values():
+            os.waitpid(process, 0)
 
 
-def _work(
-    work: Callable[[Any], Any], pieces: list[Sequence[Any]], order: list[int], taken: Any, results: Connection
-) -> None:
+def _receive(pipe: int) -> Any:
+    """One message. Nothing behind it is read, so that `select` sees whether there is more."""
+    [size] = _NUMBER.unpack(_read(pipe, _NUMBER.size))
+    return pickle.loads(_read(pipe, size))
+
+
+def _read(pipe: int, size: int) -> bytes:
+    parts = []
+    while size:
+        part = os.read(pipe, min(size, 1 << 20))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _serve(work: Callable[[Any], Any], pieces: list[Sequence[Any]], waiting: int, pipe: int) -> NoReturn:
     """What each process does. An interrupt is the parent's to see to."""
-    import contextlib
-    import signal
+    status = 1
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with os.fdopen(pipe, "wb") as results:
+            while taken := os.read(waiting, _NUMBER.size):
+                [number] = _NUMBER.unpack(taken)
+                _send(results, (number, [work(item) for item in pieces[number]]))
+            _send(results, None)
+        status = 0
+    except BrokenPipeError:  # the parent has ended
+        pass
+    except Exception:
+        import traceback
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(BrokenPipeError):  # the parent has ended
-        while True:
-            with taken.get_lock():
-                place = taken.value
-                taken.value += 1
-            if place >= len(pieces):
-                break
-            number = order[place]
-            results.send((number, [work(item) for item in pieces[number]]))
-        results.send(None)
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _send(results: BinaryIO, message: Any) -> None:
+    data = pickle.dumps(message)
+    results.write(_NUMBER.pack(len(data)) + data)
+    results.flush()
