@@ -96,8 +96,15 @@ def _read(pipe: int, size: int) -> bytes:
 def _serve(work: Callable[[Any], Any], pieces: list[Sequence[Any]], waiting: int, pipe: int) -> NoReturn:
     """What each process does. An interrupt is the parent's to see to."""
     status = 1
+    ended: list[int] = []
+
+    def end(number: int, _: object) -> NoReturn:
+        ended.append(number)
+        raise SystemExit
+
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, end)
         with os.fdopen(pipe, "wb") as results:
             while taken := os.read(waiting, _NUMBER.size):
                 [number] = _NUMBER.unpack(taken)
@@ -107,9 +114,10 @@ def _serve(work: Callable[[Any], Any], pieces: list[Sequence[Any]], waiting: int
     except BrokenPipeError:  # the parent has ended
         pass
     except Exception:
-        import traceback
+        if not ended:
+            import traceback
 
-        traceback.print_exc()
+            traceback.print_exc()
     finally:
         os._exit(status)
 

@@ -27,6 +27,8 @@ Key = tuple[str, int]
 
 MAX_HELD: Final = 1 << 30
 """Most bytes of memory, by estimate, that the entries of a package may cost."""
+SMALL: Final = 8 << 20
+"""Bytes of the files of a package that is held in memory, in case that they are to be looked into."""
 NEVER: Final = 1 << 40
 """A time after all that archives state: seconds since 1970."""
 
@@ -89,6 +91,7 @@ class Contents:
         entries: of the data segment, in the order of the archive.
         control: of the control segment, likewise.
         scripts: content of the files of the control segment, `.PKGINFO` among them.
+        held: offset of a member -> its content, of the files of a small package.
     """
 
     path: Path
@@ -96,6 +99,7 @@ class Contents:
     entries: dict[Key, Entry]
     control: dict[Key, Entry]
     scripts: dict[str, bytes]
+    held: dict[int, bytes]
     _files: dict[Key, Entry | None] = field(default_factory=dict)
 
     @property
@@ -143,7 +147,7 @@ def read_contents(path: Path) -> Contents:
     reading = _Reading()
     package = read_package(path, members=False, observer=reading)
     control, scripts = _read_control(reading.control_tar(), path, package.pkginfo)
-    return Contents(path, package, reading.entries, control, scripts)
+    return Contents(path, package, reading.entries, control, scripts, reading.held if reading.room >= 0 else {})
 
 
 class _Kept:
@@ -163,6 +167,8 @@ class _Reading(Observer):
     """Sees a package pass by, and keeps its control segment."""
 
     entries: dict[Key, Entry] = field(default_factory=dict)
+    held: dict[int, bytes] = field(default_factory=dict)
+    room: int = SMALL
     _rules: HeaderRules | None = None
     _last: _Kept = field(default_factory=_Kept)
     _seen: dict[str, int] = field(default_factory=dict)
@@ -196,9 +202,17 @@ class _Reading(Observer):
 
     def _hashed(self, key: Key, content: Iterator[memoryview]) -> Iterator[memoryview]:
         digest = hashlib.sha256()
+        pieces: list[bytes] = []
         for piece in content:
             digest.update(piece)
+            self.room -= len(piece)
+            if self.room >= 0:
+                pieces.append(bytes(piece))
             yield piece
+        if self.room >= 0:
+            self.held[self.entries[key].member.offset] = b"".join(pieces)
+        else:
+            self.held.clear()
         self.entries[key] = self.entries[key].of(digest.digest())
 
 

@@ -43,7 +43,7 @@ class Side:
         wanted: dict[int, list[Key]] = {}
         for key in keys:
             entry = contents.file_of(key)
-            if entry is not None and entry.member.size <= MAX_FILE:
+            if entry is not None and entry.member.offset not in contents.held and entry.member.size <= MAX_FILE:
                 wanted.setdefault(entry.member.offset, []).append(key)
         if wanted:
             try:
@@ -56,6 +56,9 @@ class Side:
 
     def get(self, key: Key) -> bytes | None:
         """The content of a file; None where it is too large."""
+        entry = self._contents.file_of(key)
+        if entry is not None and entry.member.offset in self._contents.held:
+            return self._contents.held[entry.member.offset]
         place = self._places.get(key)
         if place is None:
             return None

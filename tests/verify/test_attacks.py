@@ -20,7 +20,7 @@ from apkmaker import directory, ended, gz, hardlink, header, padded, pax, symlin
 from buildinfo.apk.pkginfo import parse_pkginfo
 from buildinfo.errors import UnreadableError
 from buildinfo.normalize.registry import select
-from buildinfo.verify.contents import Contents
+from buildinfo.verify.contents import SMALL, Contents
 from buildinfo.verify.equal import Opening
 from buildinfo.verify.explain.dissect import content
 from buildinfo.verify.explain.dissect.place import Place
@@ -262,13 +262,14 @@ class Swapping(Reader):
 @pytest.mark.parametrize("same_control", [False, True])
 def test_a_file_that_changes_while_it_is_read_has_no_verdict(tmp_path: Path, after: str, same_control: bool) -> None:
     """An index of what was reproduced would name the identity of one package, by the verdict about another."""
+    large = plain("usr/bin/z", bytes(SMALL + 1))  # what is small is read once only
     evil, good = (
-        package(plain("usr/bin/a", gzip.compress(word * 99, mtime=0)), extra=f"url = {word.hex()}\n")
+        package(plain("usr/bin/a", gzip.compress(word * 99, mtime=0)), large, extra=f"url = {word.hex()}\n")
         for word in (b"evil", b"good")
     )
     first, second = tmp_path / "a.apk", tmp_path / "b.apk"
     first.write_bytes(evil)
-    second.write_bytes(good if same_control else package(plain("usr/bin/a", b"old")))
+    second.write_bytes(good if same_control else package(plain("usr/bin/a", b"old"), large))
     with pytest.raises(UnreadableError, match="changes while it is read"):
         verify_pair(first, second, reader=Swapping(after, first, good))
 
