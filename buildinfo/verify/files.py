@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from buildinfo.apk.framing import GzipReader
 from buildinfo.apk.tar import TarReader
 from buildinfo.errors import BuildinfoError, FormatError, UnreadableError
 from buildinfo.normalize.content import normalize_content
-from buildinfo.normalize.inspect import source_of
 from buildinfo.normalize.job import Budget, Job, Policy, Report
 from buildinfo.normalize.registry import kind_of, select
 from buildinfo.verify.contents import Contents, Key
@@ -38,7 +36,7 @@ class Side:
 
     def __init__(self, contents: Contents, keys: Iterable[Key]) -> None:
         self._contents = contents
-        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # closed in close()
+        self._file: IO[bytes] | None = None
         self._places: dict[Key, tuple[int, int]] = {}
         wanted: dict[int, list[Key]] = {}
         for key in keys:
@@ -52,7 +50,8 @@ class Side:
                 raise UnreadableError("it changes while it is read", where=contents.path) from error
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def get(self, key: Key) -> bytes | None:
         """The content of a file; None where it is too large."""
@@ -60,17 +59,22 @@ class Side:
         if entry is not None and entry.member.offset in self._contents.held:
             return self._contents.held[entry.member.offset]
         place = self._places.get(key)
-        if place is None:
+        if place is None or self._file is None:
             return None
         self._file.seek(place[0])
         return self._file.read(place[1])
 
     def source_time(self, path: str) -> int | None:
         """The time of the source of a compiled Python file, as far as the package has it: seconds since 1970."""
+        from buildinfo.normalize.inspect import source_of
+
         entry = self._contents.entries.get((source_of(path), 0)) or self._contents.entries.get((path, 0))
         return None if entry is None else int(entry.member.mtime)
 
     def _read(self, path: Path, wanted: dict[int, list[Key]]) -> None:
+        import tempfile
+
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # closed in close()
         total = 0
         with path.open("rb", buffering=0) as file:
             file.seek(self._contents.package.data.offset)
