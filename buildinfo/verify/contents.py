@@ -1,6 +1,6 @@
 """One package as verify sees it: every entry with the digests that tell whether two of them are the same.
 
-Read in one pass and bounded memory; no file's content is held.
+Read in one pass and bounded memory; of the content of files only that of small packages is held.
 """
 
 from __future__ import annotations
