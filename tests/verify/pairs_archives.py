@@ -151,7 +151,7 @@ PO = """\
 msgid ""
 msgstr ""
 "Project-Id-Version: hello {version}\\n"
-"POT-Creation-XXXX: {date}\\n"
+"POT-Creation-Mark: {date}\\n"
 "PO-Revision-Date: 2023-11-12 13:14+0100\\n"
 "Language: nds\\n"
 "MIME-Version: 1.0\\n"
@@ -173,7 +173,7 @@ def catalogue(first: dict[str, str], second: dict[str, str]) -> Place:
         told = {"version": "1.2", "date": "2024-02-03 04:05+0000", "moin": "moin", **(second if again else first)}
         put(work / "nds.po", PO.format(**told))
         run("msgfmt", "-o", "nds.mo", "nds.po", cwd=work)
-        made = (work / "nds.mo").read_bytes().replace(b"\nPOT-Creation-XXXX: ", b"\nPOT-Creation-Date: ")
+        made = (work / "nds.mo").read_bytes().replace(b"\nPOT-Creation-Mark: ", b"\nPOT-Creation-Date: ")
         put(tree / "usr/share/locale/nds/LC_MESSAGES/hello.mo", made)
 
     return place

@@ -19,7 +19,7 @@ _BUILD: Final = Pattern(
     rb"github|__w|aports|opt/build|nix/var|private|private/tmp|drone|go/src|app|project|code|run/build|run/user|dev/shm)(?:/|$)"
 )
 """Where people, builders and continuous integration build."""
-_PLACEHOLDER: Final = Pattern(rb"^//(?!/)|XXXXXX")
+_PLACEHOLDER: Final = Pattern(rb"^//(?!/)|X{6}")
 """URLs, and what mkstemp fills in."""
 _SYSTEM: Final = Pattern(
     rb"/(?:usr(?:/local)?(?:/(?:lib\w*|share|s?bin|include|libexec|etc|games|var)|(?=/?$))|etc|lib\w*|s?bin|boot|dev|proc|sys|run|"
@@ -164,7 +164,7 @@ _RANDOM: Final = tuple(
         rb"(?<=/)(?P<known>go-build|go-link-|rustc|cargo-install|pip-[a-z-]+-|npm-|scons-|bazel-|conda-|meson-)"
         rb"(?P<drawn>[A-Za-z0-9_]{5,20})(?![A-Za-z0-9_])",
         rb"(?<![\w.])(?P<known>/(?:var/)?tmp/(?:[\w+-]*[._+-])?)(?P<drawn>[A-Za-z0-9]{6,16})(?![A-Za-z0-9])",
-        rb"(?P<known>[A-Za-z0-9_][._-])(?P<drawn>[A-Za-z0-9]{6})(?![\w-])",  # mkstemp("name.XXXXXX")
+        rb"(?P<known>[A-Za-z0-9_][._-])(?P<drawn>[A-Za-z0-9]{6})(?![\w-])",  # mkstemp behind a name of the program
         rb"(?P<known>(?<![\w.])sed|(?<=/)\.tmp)(?P<drawn>[A-Za-z0-9]{6})(?![A-Za-z0-9])",  # sed -i, and Rust's tempfile
     )
 )

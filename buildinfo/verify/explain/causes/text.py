@@ -51,8 +51,12 @@ class _Named(TextCause):
 
     patterns: ClassVar[tuple[Pattern, ...]]
     observed: ClassVar[str]
+    veto: ClassVar[Pattern] = Pattern(rb"(?!)")
+    """Words that say that something else is meant."""
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        if self.veto.search(before) or self.veto.search(after):
+            return before, after
         for known, side in zip(self._known(evidence), (before, after), strict=True):
             if known and known in side:
                 before, after = (self._replaced(text, name) for text, name in self._both(before, after, evidence))
@@ -142,14 +146,10 @@ class UserName(_Named):
         ),
         Pattern(rb"\b(?:USER|LOGNAME|USERNAME)\b" + _IS + _USER),
     )
-    _PROGRAMS: Final = Pattern(
-        rb"(?i)\b(?:built|build|compiled|made|installed)[ _-]by\s+(?:gcc|clang|rustc|cmake|make|go)\b"
-    )
+    veto = Pattern(rb"(?i)\b(?:built|build|compiled|made|installed)[ _-]by\s+(?:gcc|clang|rustc|cmake|make|go)\b")
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
         if hunk.kind == "string" and b"/." in before + after:  # a path that a compiler wrote
-            return before, after
-        if self._PROGRAMS.search(before) or self._PROGRAMS.search(after):
             return before, after
         return super().mask(hunk, before, after, evidence)
 
@@ -174,12 +174,7 @@ class Kernel(_Named):
         rb"(?P<name>\b[2-7]\.\d{1,3}\.\d{1,3}-\d+(?:[-.]\w+)*[-.]"
         rb"(?:generic|lts|virt|amd64|arm64|edge|default|cloud|azure|aws|rpi|fc\d+|el\d+)\w*(?:\.\w+)*)",
     )
-    _ASKED: Final = Pattern(rb"(?i)\b(?:needs?|requires?|since|newer|later|older|before|after|fix\w*|headers)\b")
-
-    def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
-        if self._ASKED.search(before) or self._ASKED.search(after):
-            return before, after
-        return super().mask(hunk, before, after, evidence)
+    veto = Pattern(rb"(?i)\b(?:needs?|requires?|since|newer|later|older|before|after|fix\w*|headers)\b")
 
 
 class Uuid(TextCause):
