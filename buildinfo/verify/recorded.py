@@ -8,6 +8,7 @@ from pathlib import Path
 from buildinfo.document import read
 from buildinfo.errors import UnreadableError
 from buildinfo.model import BuildInfo
+from buildinfo.verify.equal import read_opening
 from buildinfo.verify.explain.evidence import Records
 from buildinfo.verify.records import related
 
@@ -31,7 +32,7 @@ class RecordsBeside:
         """The records of two packages; None where one of them has none.
 
         Raises:
-            BuildinfoError: a buildinfo beside them does not hold.
+            BuildinfoError: a buildinfo beside them does not hold, or a package cannot be read.
         """
         old, new = self._naming(original), self._naming(rebuilt)
         if old is None or new is None:
@@ -42,16 +43,17 @@ class RecordsBeside:
         return self._compared[key]
 
     def _naming(self, package: Path) -> tuple[Path, BuildInfo] | None:
-        """The first record, by name, with an output of this file name and size."""
-        try:
-            size = package.stat().st_size
-        except OSError:
-            return None  # whoever reads the package says so
-        for path, record in self._beside(package.parent):
-            for output in record.outputs:
-                if output.path.rpartition("/")[2] == package.name and output.size == size:
-                    return path, record
-        return None
+        """The first record, by name, with an output of this file name and control segment."""
+        named = [
+            (path, record, output.control.sha256)
+            for path, record in self._beside(package.parent)
+            for output in record.outputs
+            if output.path.rpartition("/")[2] == package.name
+        ]
+        if not named:
+            return None
+        control = read_opening(package).control.sha256  # it holds the datahash, and outlives another signature
+        return next(((path, record) for path, record, stated in named if stated == control), None)
 
     def _beside(self, folder: Path) -> list[tuple[Path, BuildInfo]]:
         if folder not in self._folders:

@@ -198,6 +198,13 @@ def test_folders_of_a_build_with_their_records(tmp_path: Path) -> None:
     assert json.loads(named.stdout) == json.loads(done.stdout)
     assert json.loads(program("verify", *folders, "--json").stdout)["pairs"][0]["records"] is None
 
+    for package in sorted(folders[1].glob("*/hello-*.apk")):
+        content = package.read_bytes()
+        package.write_bytes((folders[0] / package.relative_to(folders[1])).read_bytes())
+        taken = json.loads(program("verify", *folders, "--records", "--json").stdout)["pairs"]
+        assert None in [pair["records"] for pair in taken]  # its record is of another file with this name
+        package.write_bytes(content)
+
     records[1].write_text(records[1].read_text().replace("1700000500", "1700000501"))
     broken = program("verify", *folders, "--records", "--json")
     assert broken.returncode == 2
