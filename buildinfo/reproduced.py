@@ -33,7 +33,7 @@ _IDENTITY: Final = re.compile(r"Q1[A-Za-z0-9+/]{27}=").fullmatch
 _SHA256: Final = re.compile(r"[0-9a-f]{64}").fullmatch
 
 Verdicts = Mapping[str, Verdict | None]
-"""Identity of an original -> the worst verdict that it got; None: a pair of it could not be read."""
+"""Identity of an original -> the worst verdict that it got; None: it could not be read, or nobody rebuilt it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def read_verdicts(report: bytes, where: object) -> Verdicts:
 
 
 def _pairs(report: bytes, where: object) -> list[dict[str, Any]]:
-    """The pairs of a report: of each the four fields that matter, checked."""
+    """The pairs of a report: of each the five fields that matter, checked."""
     if len(report) > LARGEST:
         raise FormatError(f"a report of more than {LARGEST} bytes", where=where)
     try:
@@ -149,9 +149,10 @@ def _pairs(report: bytes, where: object) -> list[dict[str, Any]]:
 
 
 def _checked(pair: dict[str, Any], number: int, where: object) -> dict[str, Any]:
-    fields = {name: pair.get(name) for name in ("original", "verdict", "identity", "original_sha256")}
+    fields = {name: pair.get(name) for name in ("original", "rebuilt", "verdict", "identity", "original_sha256")}
     rules: dict[str, Callable[[str], object]] = {
         "original": lambda text: "\0" not in text,
+        "rebuilt": lambda text: True,
         "verdict": LADDER.__contains__,
         "identity": _IDENTITY,
         "original_sha256": _SHA256,
@@ -162,6 +163,8 @@ def _checked(pair: dict[str, Any], number: int, where: object) -> dict[str, Any]
             raise FormatError(f"pair {number}: {str(value)[:60]!r} is no {name}", where=where)
     if "verdict" not in pair:
         raise FormatError(f"pair {number} has no verdict", where=where)
+    if "rebuilt" in pair and pair["rebuilt"] is None:
+        fields["verdict"] = None  # nobody rebuilt it, however little is asked for
     return fields
 
 

@@ -41,7 +41,8 @@ RECORDS = [record(name, 1700000000 + number) for number, name in enumerate(NAMES
 
 
 def pair(name: str, verdict: str | None, **more: Any) -> dict[str, Any]:
-    return {"original": f"{name}.apk", "rebuilt": None, "verdict": verdict, "identity": identity(name), **more}
+    names = {"original": f"{name}.apk", "rebuilt": f"rebuilt/{name}.apk"}
+    return {**names, "verdict": verdict, "identity": identity(name), **more}
 
 
 def report(*pairs: dict[str, Any]) -> bytes:
@@ -79,6 +80,11 @@ def test_a_record_is_kept_if_its_verdict_is_strong_enough(
         record for record, name in zip(RECORDS, NAMES, strict=True) if LADDER.index(verdicts[name]) <= LADDER.index(bar)
     ]
     assert kept(tmp_path, index, rebuilder, pairs, at_least=bar) == strong
+
+
+def test_what_nobody_rebuilt_never_counts(tmp_path: Path, index: Path, rebuilder: Signer) -> None:
+    pairs = report(pair("a", "different", rebuilt=None), pair("b", "different"))
+    assert kept(tmp_path, index, rebuilder, pairs, at_least="different") == [RECORDS[1]]
 
 
 def test_by_default_only_the_same_bytes_count(tmp_path: Path, index: Path, rebuilder: Signer) -> None:
