@@ -203,6 +203,8 @@ def _reported(cause: Cause, weight: float, claim: _Claims) -> Reported:
 def excerpt(hunk: Hunk, limit: int = 70) -> str:
     """A hunk in one readable line."""
     place = ":".join(part for part in (hunk.file, hunk.where) if part) or hunk.name
+    if not hunk.before and not hunk.after:
+        return readable(place)
     before, after = _windows(hunk.before, hunk.after, limit)
     return readable(f"{place}: {before} -> {after}")
 

@@ -35,7 +35,8 @@ def dissect(found: Found, evidence: Evidence) -> Iterator[Hunk]:
     elif difference.layer == "file":
         yield Hunk(difference.field or "presence", difference.field or "presence", before, after, file=path)
     else:
-        yield Hunk(difference.layer, difference.field or "", before, after, file=path)
+        where = difference.detail if found.before is found.after is None else ""
+        yield Hunk(difference.layer, difference.field or "", before, after, file=path, where=where)
 
 
 def content(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
