@@ -48,7 +48,7 @@ _HEAD: Final = """\
 
 `verify` tells why two packages differ. Differences are taken apart into hunks: one value, one line, one header field.
 Every hunk goes to the cause that is surest of it; several causes go together where one line has several. What no cause
-explains is `unknown`, with an excerpt: nothing is guessed.
+explains is `unknown`, with an excerpt: nothing is guessed. A package that only one side has is `missing-package`.
 
 A cause has a weight from 0 to 1. It is the certainty of its surest hunk, raised where the records of both builds differ
 in what belongs to it (another gcc and another `.comment`), and halved where both are known and say nothing of it.

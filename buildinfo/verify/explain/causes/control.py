@@ -116,8 +116,8 @@ class OtherCommit(_Time):
 class EpochRule(_Time):
     name = "epoch-rule"
     title = (
-        "SOURCE_DATE_EPOCH was another: the time of the commit on one side, that of a file or of the caller "
-        "on the other"
+        "SOURCE_DATE_EPOCH was another, and neither another commit nor a changed tree explains it: it was the time of "
+        "a file on one side, or the caller's"
     )
     advice = (
         "Set SOURCE_DATE_EPOCH to the builddate of the original, or build a clean commit in a full clone so that "

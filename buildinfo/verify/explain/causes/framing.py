@@ -65,7 +65,7 @@ class GzipMaker(Cause):
 
 class TarDialect(Cause):
     name = "tar-dialect"
-    title = "the same entries are written in another dialect of tar"
+    title = "the same entries are written in another dialect of tar, or with other extended headers (process id, times)"
     advice = (
         "Use one version of tar and abuild on both sides, and unset TAR_OPTIONS; `normalize --handlers all` brings "
         "extended headers to one form."

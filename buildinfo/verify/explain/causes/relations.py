@@ -95,6 +95,19 @@ class DependencyDrift(Cause):
         return 0.9 if libraries == gone | come and stems[0] == stems[1] and gone and come else 0.0
 
 
+class OtherPackage(Cause):
+    name = "other-package"
+    title = "the two are not builds of one package and version: pkgname, pkgver or pkgrel is another"
+    advice = "Compare packages of the same name, version and release."
+    kinds = _PKGINFO
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.name in ("pkgname", "pkgver"):
+            return 1.0
+        follows = hunk.name in ("depend", "provides") and hunk.before != hunk.after and evidence.differs("pkgver")
+        return 0.8 if follows and _names(hunk.before) == _names(hunk.after) else 0.0
+
+
 class RecipeEdited(Cause):
     name = "recipe-edited"
     title = "the APKBUILD was edited and pkgrel was not raised"
@@ -104,15 +117,13 @@ class RecipeEdited(Cause):
 
     _WRITTEN: ClassVar = frozenset(
         {"pkgdesc", "url", "license", "maintainer", "replaces", "provides", "depend", "install_if"}
-        | {"provider_priority", "replaces_priority", "origin", "pkgname", "pkgver", "arch"}
+        | {"provider_priority", "replaces_priority", "origin", "arch"}
     )
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
         if hunk.name not in self._WRITTEN or (hunk.before == hunk.after and b"\n" in hunk.before):
             return 0.0
         if hunk.name in ("depend", "provides"):
-            if evidence.differs("pkgver") and _names(hunk.before) == _names(hunk.after):
-                return 0.8  # the package's own version
             traced = [line for side in (hunk.before, hunk.after) for line in side.split(b"\n") if _is_traced(line)]
             return 0.0 if traced else 0.6
         return 0.9 if hunk.name in ("pkgdesc", "url", "license", "maintainer") else 0.8
@@ -183,5 +194,6 @@ CAUSES: Final[tuple[Cause, ...]] = (
     DependencyDrift(),
     SharedObject(),
     SharedObjectProvided(),
+    OtherPackage(),
     RecipeEdited(),
 )
