@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from buildinfo.apk.framing import GzipReader
-from buildinfo.apk.segments import MAX_SIGNATURES
+from buildinfo.apk.segments import MAX_SIGNATURES, open_unbuffered
 from buildinfo.apk.signature import Signature, is_signature, read_signature
 from buildinfo.apk.tar import TarReader
 from buildinfo.apk.tarheader import BLOCK
-from buildinfo.errors import FormatError, UnreadableError
+from buildinfo.errors import FormatError
 
 MAX_MEMBERS: Final = 32
 """Most gzip members of an index."""
@@ -123,11 +123,7 @@ class _Members:
     def tars(self) -> Iterator[TarReader]:
         """The tar in each member, each to be read to its end."""
         path = self._path
-        try:
-            file = path.open("rb", buffering=0)
-        except OSError as error:
-            raise UnreadableError(f"cannot be opened: {error.strerror}", where=path) from error
-        with file:
+        with open_unbuffered(path) as file:
             reader = GzipReader(file, where=path)
             if reader.magic(3) == b"ADB":
                 raise FormatError("v3 index not supported yet", where=path)

@@ -258,6 +258,18 @@ class PackageStream:
         )
 
 
+def open_unbuffered(path: Path) -> BinaryIO:
+    """Opens a file for reading.
+
+    Raises:
+        UnreadableError: it cannot be opened.
+    """
+    try:
+        return path.open("rb", buffering=0)
+    except OSError as error:
+        raise UnreadableError(f"cannot be opened: {error.strerror}", where=path) from error
+
+
 @contextmanager
 def open_package(
     path: Path, *, raw_headers: bool = False, watch: Callable[[], Watcher | None] = lambda: None
@@ -267,11 +279,7 @@ def open_package(
     Raises:
         UnreadableError: the file cannot be opened.
     """
-    try:
-        file = path.open("rb", buffering=0)
-    except OSError as error:
-        raise UnreadableError(f"cannot be opened: {error.strerror}", where=path) from error
-    with file, Beside() as beside:
+    with open_unbuffered(path) as file, Beside() as beside:
         yield PackageStream(file, where=path, beside=beside, raw_headers=raw_headers, watch=watch)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from buildinfo.apk.beside import Beside
 from buildinfo.apk.pkginfo import PkgInfo
-from buildinfo.apk.segments import Segment, open_package
+from buildinfo.apk.segments import Segment, open_package, open_unbuffered
 from buildinfo.apk.signature import Signature, read_signature
 from buildinfo.apk.v2 import identity_of, read_control
 from buildinfo.errors import FormatError, IntegrityError, UnreadableError
@@ -75,7 +75,7 @@ def same_data(original: Path, first: Opening, rebuilt: Path, second: Opening) ->
         UnreadableError: a file cannot be read.
     """
     data = hashlib.sha256()
-    with _open(original) as left, _open(rebuilt) as right, Beside() as beside:
+    with open_unbuffered(original) as left, open_unbuffered(rebuilt) as right, Beside() as beside:
         heads = left.read(first.data_offset), right.read(second.data_offset)
         for path, opening, head in ((original, first, heads[0]), (rebuilt, second, heads[1])):
             if hashlib.sha256(head[opening.control.offset :]).hexdigest() != opening.control.sha256:
@@ -94,10 +94,3 @@ def same_data(original: Path, first: Opening, rebuilt: Path, second: Opening) ->
     if data.hexdigest() != first.pkginfo.datahash:
         raise IntegrityError("the datahash of .PKGINFO does not hold", where=original, segment="data", offset=0)
     return whole.hexdigest(), other.hexdigest()
-
-
-def _open(path: Path) -> IO[bytes]:
-    try:
-        return path.open("rb", buffering=0)
-    except OSError as error:
-        raise UnreadableError(f"cannot be opened: {error.strerror}", where=path) from error
