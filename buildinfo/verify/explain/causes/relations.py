@@ -46,10 +46,7 @@ class SharedObject(Cause):
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
         if hunk.kind == "string":
             return _as_relation(self, hunk, evidence)
-        if hunk.name != "depend":
-            return 0.0
-        moved = _names(hunk.before) ^ _names(hunk.after)
-        return 0.9 if moved and all(_SHARED_OBJECT.fullmatch(name) for name in moved) else 0.0
+        return _only_libraries(hunk) if hunk.name == "depend" else 0.0
 
 
 class SharedObjectProvided(Cause):
@@ -65,10 +62,7 @@ class SharedObjectProvided(Cause):
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
         if hunk.kind == "string":
             return _as_relation(self, hunk, evidence)
-        if hunk.name != "provides":
-            return 0.0
-        moved = _names(hunk.before) ^ _names(hunk.after)
-        return 0.9 if moved and all(_SHARED_OBJECT.fullmatch(name) for name in moved) else 0.0
+        return _only_libraries(hunk) if hunk.name == "provides" else 0.0
 
 
 class DependencyDrift(Cause):
@@ -141,6 +135,12 @@ def _as_relation(cause: Cause, hunk: Hunk, evidence: Evidence) -> float:
         if texts and all(text in moved for text in texts):
             return cause.weigh(Hunk("pkginfo", key, gone, come), evidence)
     return 0.0
+
+
+def _only_libraries(hunk: Hunk) -> float:
+    """The weight of relations that were gained or lost, where all of them are shared libraries."""
+    moved = _names(hunk.before) ^ _names(hunk.after)
+    return 0.9 if moved and all(_SHARED_OBJECT.fullmatch(name) for name in moved) else 0.0
 
 
 def _is_sorted(values: list[bytes]) -> bool:
