@@ -64,21 +64,23 @@ _buildinfo_banners='cc clang ld as make tar pigz apk python3 samu ninja'
 _buildinfo_body() {
 	IFS=' 	
 '
-	case $1 in
-	packing | package) _buildinfo_umask=$(umask) ;;
-	esac
-	umask 077
+	_buildinfo_umask=$(umask)
+	umask 077 # for our files alone: a program that may write files of its own runs in _buildinfo_theirs
 	case $1 in
 	building) _buildinfo_body_building "$@" ;;
 	packing) _buildinfo_body_packing ;;
 	packed) _buildinfo_body_packed ;;
-	package) _buildinfo_body_package ;;
 	chroot) _buildinfo_body_chroot ;;
 	merge) _buildinfo_body_merge ;;
-	requested) _buildinfo_requested && _buildinfo_seal ;; # root with -F: the child that packed did not know
-	newest) shift 2 && _buildinfo_body_newest "$@" ;;
+	newest) shift && _buildinfo_body_newest "$@" ;;
 	esac
 }
+
+# Run a program with the umask of the build, without our descriptor, and no function of its name.
+_buildinfo_theirs() (
+	umask "$_buildinfo_umask"
+	exec "$@" 3>&-
+)
 
 # --- the events ----------------------------------------------------------------------------------------------
 
@@ -103,18 +105,6 @@ _buildinfo_body_packed() {
 		command cp "$_buildinfo_file" "$_buildinfo_capture/pkginfo/${_buildinfo_name##*/.control.}" || return
 	done
 	_buildinfo_seal
-}
-
-# Root with -F: once for each package, just before its signature is made.
-_buildinfo_body_package() {
-	[ -e "$_buildinfo_capture/format" ] || _buildinfo_open || return
-	if [ ! -e "$_buildinfo_capture/recipe" ]; then
-		_buildinfo_callers_epoch= # what this child was given, its parent may have chosen
-		_buildinfo_recipe || return
-	fi
-	[ -e "$_buildinfo_capture/captured" ] || _buildinfo_world || return
-	( cd "$pkgbasedir" && command find "./$subpkgname" -print0 ) >>"$_buildinfo_capture/tree" || return
-	command cp .PKGINFO "$_buildinfo_capture/pkginfo/$subpkgname" && _buildinfo_seal
 }
 
 _buildinfo_body_chroot() {
@@ -206,9 +196,22 @@ _buildinfo_recipe() {
 		md5sums sha256sums sha512sums CARCH force forceroot nodeps install_deps keep keep_build >"$_buildinfo_capture/recipe"
 }
 
-_buildinfo_ask_git() {
-	command git -C "$startdir" -c core.fsmonitor=false -c log.showSignature=false "$@"
-}
+# Ask git about the aport, and change nothing of the repository: no index is refreshed, no monitor started, and for root
+# nothing fetched. The repository is the one that holds startdir, even where the caller's environment names another (a
+# build that a git hook starts has GIT_DIR and GIT_INDEX_FILE); where none holds it, the one that is named. Traces would
+# stand between the answers.
+_buildinfo_ask_git() (
+	[ -n "$_buildinfo_named" ] || unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES \
+		GIT_COMMON_DIR GIT_NAMESPACE GIT_SHALLOW_FILE GIT_GRAFT_FILE GIT_REPLACE_REF_BASE GIT_NO_REPLACE_OBJECTS \
+		GIT_IMPLICIT_WORK_TREE GIT_CONFIG
+	unset GIT_TRACE GIT_TRACE_SETUP GIT_TRACE_SETTINGS GIT_TRACE_PERFORMANCE \
+		GIT_TRACE_PACKET GIT_TRACE_PACK_ACCESS GIT_TRACE_REFS GIT_TRACE2 GIT_TRACE2_EVENT GIT_TRACE2_PERF
+	if [ -n "$_buildinfo_foreign" ]; then
+		export GIT_NO_LAZY_FETCH=1
+		set -- -c safe.directory='*' "$@"
+	fi
+	_buildinfo_theirs git --no-optional-locks -C "$startdir" -c core.fsmonitor=false -c log.showSignature=false "$@"
+)
 
 # Standard output: what git says of the aport. Sets commit (of the aport), its time, and whether the tree is dirty.
 _buildinfo_repository() {
@@ -216,25 +219,28 @@ _buildinfo_repository() {
 	_buildinfo_dirty=
 	_buildinfo_commit_time=
 	_buildinfo_shallow=
+	_buildinfo_foreign=
+	_buildinfo_named=
+	unset -f git
 	if ! command -v git >/dev/null; then
 		printf 'state=absent\0'
 		return
 	fi
 	_buildinfo_state=tracked
-	if ! _buildinfo_place=$(_buildinfo_ask_git rev-parse --show-prefix --is-shallow-repository --git-path shallow 2>&1); then
-		case $_buildinfo_place in
-		*"dubious ownership"*) ;;
-		*)
-			printf 'state=none\0'
-			return
-			;;
-		esac
-		_buildinfo_ask_git() {
-			command git -C "$startdir" -c safe.directory='*' -c core.fsmonitor=false -c log.showSignature=false "$@"
-		}
-		if ! _buildinfo_place=$(_buildinfo_ask_git rev-parse --show-prefix --is-shallow-repository --git-path shallow 2>/dev/null); then
-			printf 'state=refused\0'
-			return
+	set -- rev-parse --show-prefix --is-shallow-repository --git-path shallow
+	if ! _buildinfo_place=$(_buildinfo_ask_git "$@" 2>/dev/null); then
+		_buildinfo_foreign=1
+		if ! _buildinfo_place=$(_buildinfo_ask_git "$@" 2>/dev/null); then
+			_buildinfo_foreign=
+			_buildinfo_named=${GIT_DIR:-}
+			if [ -z "$_buildinfo_named" ] || ! _buildinfo_place=$(_buildinfo_ask_git "$@" 2>/dev/null); then
+				_buildinfo_named=
+				case $(export LC_ALL=C && _buildinfo_ask_git "$@" 2>&1 >/dev/null) in
+				*"dubious ownership"*) printf 'state=refused\0' ;;
+				*) printf 'state=none\0' ;;
+				esac
+				return
+			fi
 		fi
 	fi
 	# Three lines: the folder below the top level with a slash behind it (may be empty), true or false, a path.
@@ -243,7 +249,7 @@ _buildinfo_repository() {
 	_buildinfo_place=${_buildinfo_place#*"
 "}
 	_buildinfo_ask_git -c core.quotePath=false ls-files >"$_buildinfo_capture/tracked" || return
-	while read -r _buildinfo_file; do
+	while IFS= read -r _buildinfo_file; do
 		[ "$_buildinfo_file" != "${APKBUILD##*/}" ] || _buildinfo_commit=yes
 	done <"$_buildinfo_capture/tracked"
 	if [ -n "$_buildinfo_commit" ]; then
@@ -273,8 +279,8 @@ _buildinfo_repository() {
 # The caller's value; else the commit's time, unless the commit is only where a shallow clone was cut; else the
 # APKBUILD's own time, as abuild does. What is set already, the recipe or abuild itself has chosen.
 _buildinfo_choose_epoch() {
-	_buildinfo_epoch=${SOURCE_DATE_EPOCH:-}
-	if [ -n "$_buildinfo_epoch" ] && [ "$_buildinfo_epoch" = "$_buildinfo_callers_epoch" ]; then
+	_buildinfo_epoch=$(_buildinfo_number "${SOURCE_DATE_EPOCH:-}") || return
+	if [ -n "$_buildinfo_epoch" ] && [ "${SOURCE_DATE_EPOCH:-}" = "$_buildinfo_callers_epoch" ]; then
 		_buildinfo_rule=caller
 	elif [ "${_buildinfo_epoch:-$_buildinfo_commit_time}" = "$_buildinfo_commit_time" ] &&
 		[ -n "$_buildinfo_commit_time" ] && [ -z "$_buildinfo_shallow" ]; then
@@ -291,6 +297,22 @@ _buildinfo_choose_epoch() {
 	fi
 	printf '%s %s\n' "$_buildinfo_rule" "$_buildinfo_epoch" >"$_buildinfo_capture/epoch" || return
 	echo "$_buildinfo_epoch $_buildinfo_commit$_buildinfo_dirty" >&3
+}
+
+# Print a number of seconds without the blanks and zeros that may stand before it, or the blanks behind it. Other text is
+# no time: fails, with a line in "reason" for the user.
+_buildinfo_number() {
+	_buildinfo_value=${1#"${1%%[![:space:]]*}"}
+	_buildinfo_value=${_buildinfo_value%"${_buildinfo_value##*[![:space:]]}"}
+	case $_buildinfo_value in
+	*[!0-9]* | ?????????????*)
+		printf '%s' "SOURCE_DATE_EPOCH is '$(printf '%.40s' "$1" | command tr -c ' -~' '?')', not a number of seconds" \
+			>"$_buildinfo_capture/reason"
+		return 1
+		;;
+	0?*) _buildinfo_value=${_buildinfo_value#"${_buildinfo_value%%[!0]*}"} && _buildinfo_value=${_buildinfo_value:-0} ;;
+	esac
+	printf %s "$_buildinfo_value"
 }
 
 # Hash the recipe, local sources, install scripts and triggers, and what else git tracks beside them. Names that are not
@@ -488,7 +510,7 @@ _buildinfo_find_tools() {
 	_buildinfo_file=${CC:-cc}
 	if command -v "${_buildinfo_file%% *}" >/dev/null; then # the compiler proper behind the C driver
 		# shellcheck disable=SC2086 # options may stand in CC
-		_buildinfo_file=$(command $_buildinfo_file -print-prog-name=cc1 2>/dev/null)
+		_buildinfo_file=$(_buildinfo_theirs $_buildinfo_file -print-prog-name=cc1 2>/dev/null)
 		case $_buildinfo_file in
 		/*) set -- "$@" "$_buildinfo_file" ;;
 		esac
@@ -508,7 +530,7 @@ _buildinfo_ask_tools() {
 	for _buildinfo_name in $_buildinfo_banners; do
 		if command -v "$_buildinfo_name" >/dev/null; then
 			printf '%s\0' "$_buildinfo_name"
-			command "$_buildinfo_name" --version 2>&1
+			_buildinfo_theirs "$_buildinfo_name" --version 2>&1
 			printf '\0'
 		fi
 	done >"$_buildinfo_capture/banners"
@@ -568,7 +590,7 @@ _buildinfo_seal() {
 		set --
 		for _buildinfo_file in * pkginfo/*; do
 			case $_buildinfo_file in
-			log | errors | complete | complete.new | told | tried) ;;
+			log | errors | reason | complete | complete.new | told | tried) ;;
 			*) [ ! -f "$_buildinfo_file" ] || set -- "$@" "$_buildinfo_file" ;;
 			esac
 		done

@@ -8,43 +8,85 @@ if [ "${program:-}" = abuild ] && [ -z "${_buildinfo_dir:-}" ] && [ -n "${_abuil
 	[ ! -e /.abuild-buildinfo/off ]; then
 
 _buildinfo_dir=${_abuild_buildinfo%/*}
-_buildinfo_callers_epoch=${SOURCE_DATE_EPOCH:-}
 _buildinfo_hooks=0.1.0
 if [ -r /.abuild-buildinfo/inside ]; then # in the chroot of rootbld: the settings of the outside
 	. /.abuild-buildinfo/inside
 fi
 
-# Set _buildinfo_capture, the folder of the build that process $1 leads, and _buildinfo_log_file, where the
-# bodies write what they have to say. Inside rootbld the folder is one that the outside can read afterwards.
-_buildinfo_locate() {
-	_buildinfo_leader=$1
+# --- before the APKBUILD: what the user decides is kept, since a recipe may set the same variables ------------
+
+# Keep the settings, the epoch that was set, and the folder of captures. Inside rootbld that is one which the outside
+# can read afterwards.
+_buildinfo_keep() {
+	_buildinfo_callers_epoch=${SOURCE_DATE_EPOCH:-}
+	for _buildinfo_word in CAPTURES STRICT FINALIZE KEEP KEEP_PATHS SIGN ENVIRONMENT TOOLS OBSERVE PATHS PATH_PATTERNS; do
+		eval "_buildinfo_kept_$_buildinfo_word=\${BUILDINFO_$_buildinfo_word-}"
+	done
 	if [ -e /.abuild-buildinfo/inside ]; then
-		_buildinfo_capture=/tmp/.abuild-buildinfo
+		_buildinfo_captures=/tmp/.abuild-buildinfo
 	elif [ -n "${BUILDINFO_CAPTURES:-}" ]; then
-		_buildinfo_capture=$BUILDINFO_CAPTURES
+		_buildinfo_captures=$BUILDINFO_CAPTURES
 	elif [ -n "${XDG_STATE_HOME:-${HOME:-}}" ]; then
-		_buildinfo_capture=${XDG_STATE_HOME:-$HOME/.local/state}/abuild-buildinfo/captures
+		_buildinfo_captures=${XDG_STATE_HOME:-$HOME/.local/state}/abuild-buildinfo/captures
 	else
-		_buildinfo_capture=/dev/null/HOME-is-not-set # where nobody, root neither, can make a folder
+		_buildinfo_captures=/dev/null/HOME-is-not-set # where nobody, root neither, can make a folder
 	fi
-	_buildinfo_capture=$_buildinfo_capture/${pkgname:-}-${pkgver:-}-r${pkgrel:-}.${CARCH:-}.$1
+}
+
+# Give the settings back the values that were kept. One that does not differ is not touched: it may be read-only.
+_buildinfo_restore() {
+	for _buildinfo_name in CAPTURES STRICT FINALIZE KEEP KEEP_PATHS SIGN ENVIRONMENT TOOLS OBSERVE PATHS PATH_PATTERNS; do
+		eval "[ \"\${BUILDINFO_$_buildinfo_name-}\" = \"\$_buildinfo_kept_$_buildinfo_name\" ] ||
+			BUILDINFO_$_buildinfo_name=\$_buildinfo_kept_$_buildinfo_name"
+	done
+}
+
+# abuild enters startdir right before it reads the APKBUILD: every configuration has been read, all of abuild's own
+# functions are there, and FAKEROOT is empty for root with -F. Two of these functions are ours from then on.
+_buildinfo_begin() {
+	_buildinfo_keep
+	[ "${ABUILD_LOG_CMD-}" != _buildinfo_log ] || unset ABUILD_LOG_CMD
+	# shellcheck disable=SC2317 # called by abuild
+	logcmd() { _buildinfo_log "$@"; return 0; }
+	if [ -z "${FAKEROOT:-}" ]; then # abuild calls its child without fakeroot
+		# shellcheck disable=SC2317
+		do_fakeroot() { _buildinfo_pack "$@"; }
+	fi
+}
+_buildinfo_keep
+if [ -z "${FAKEROOTKEY:-}" ]; then
+	cd() {
+		command cd "$@" || return
+		if [ "$#" -eq 1 ] && [ "$1" = "${startdir:-}" ] && [ "${APKBUILD%/*}" = "$1" ]; then
+			unset -f cd
+			_buildinfo_begin
+		fi
+	}
+fi
+
+# Set _buildinfo_capture, the folder of this build, and _buildinfo_log_file, where the bodies write what they have to
+# say.
+_buildinfo_locate() {
+	_buildinfo_restore
+	_buildinfo_capture=$_buildinfo_captures/${pkgname:-}-${pkgver:-}-r${pkgrel:-}.${CARCH:-}.$$
 	_buildinfo_log_file=/dev/null
 	if [ -f "$_buildinfo_capture/log" ] && [ -w "$_buildinfo_capture/log" ]; then
 		_buildinfo_log_file=$_buildinfo_capture/log
 	fi
 }
 
-# Run the body of event $1 for the build that process $2 leads. What the body prints on descriptor 3 ends in
+# Run the body of event $1. What the body prints on descriptor 3 ends in
 # _buildinfo_said. Returns 0, except in strict mode, where a body that failed makes it 1. After a step that
 # failed the others of that build are left out: half of the truth makes no record.
 _buildinfo_event() {
 	_buildinfo_said=
 	_buildinfo_status=0
 	[ -n "${pkgname:-}" ] || return 0
-	_buildinfo_locate "$2"
+	_buildinfo_locate
 	case $1 in
-	building | chroot | packing | package) # whichever comes first: abuild can be told to pack alone
-		if ! _buildinfo_make "$1" "$2"; then
+	building | chroot | packing) # whichever comes first: abuild can be told to pack alone
+		_buildinfo_announced=1
+		if ! _buildinfo_make "$1"; then
 			_buildinfo_complain "no capture can be written to ${_buildinfo_capture%/*}: this build has no record, its packages are not affected" \
 				"make that a folder you can write to, or set BUILDINFO_CAPTURES to one; check with: abuild-buildinfo doctor"
 			return
@@ -68,6 +110,11 @@ _buildinfo_event() {
 	newest) _buildinfo_loss="the time of the index is the clock's" ;;
 	*) _buildinfo_loss="this build has no record" ;;
 	esac
+	_buildinfo_reason=
+	if [ -r "$_buildinfo_capture/reason" ] && read -r _buildinfo_reason <"$_buildinfo_capture/reason" || [ -n "$_buildinfo_reason" ]; then
+		_buildinfo_complain "$_buildinfo_reason: $_buildinfo_loss" "unset it, or set it to one such as \$(date +%s)"
+		return
+	fi
 	_buildinfo_complain "the $1 step failed with status $_buildinfo_status: $_buildinfo_loss, its packages are not affected"
 }
 
@@ -81,7 +128,7 @@ _buildinfo_make() {
 	fi
 	[ ! -d "$_buildinfo_capture" ] || return 0
 	( umask 077; command mkdir -p "$_buildinfo_capture/pkginfo" && : >"$_buildinfo_capture/log" ) 2>/dev/null || return
-	_buildinfo_locate "$2"
+	_buildinfo_locate
 }
 
 # Is $1 one of the words behind it? ("$*" would depend on the APKBUILD's IFS.)
@@ -103,14 +150,12 @@ _buildinfo_is_broken() {
 _buildinfo_complain() {
 	if ! _buildinfo_is_broken; then
 		_buildinfo_told=1
-		# The child of root -F that cannot leave a mark leaves the telling to its parent, which fails as well.
-		if ( : >"$_buildinfo_capture/told" ) 2>/dev/null || [ "$_buildinfo_leader" = $$ ] || [ "${BUILDINFO_STRICT:-}" = 1 ]; then
-			_buildinfo_advice="run: abuild-buildinfo doctor"
-			if [ "$_buildinfo_log_file" != /dev/null ] && [ ! -e /.abuild-buildinfo/inside ]; then
-				_buildinfo_advice="$_buildinfo_advice; the reason is in $_buildinfo_log_file"
-			fi
-			printf 'abuild-buildinfo: %s: %s (%s)\n' "${pkgname:-?}" "$1" "${2:-$_buildinfo_advice}" >&2 || :
+		( : >"$_buildinfo_capture/told" ) 2>/dev/null || :
+		_buildinfo_advice="run: abuild-buildinfo doctor"
+		if [ "$_buildinfo_log_file" != /dev/null ] && [ ! -e /.abuild-buildinfo/inside ]; then
+			_buildinfo_advice="$_buildinfo_advice; the reason is in $_buildinfo_log_file"
 		fi
+		printf 'abuild-buildinfo: %s: %s (%s)\n' "${pkgname:-?}" "$1" "${2:-$_buildinfo_advice}" >&2 || :
 	fi
 	[ "${BUILDINFO_STRICT:-}" != 1 ]
 }
@@ -122,28 +167,25 @@ _buildinfo_log() {
 	"building "* | "chroot building "*) _buildinfo_building "$1" || return 1 ;;
 	"ERROR: "*) _buildinfo_failed "$1" ;;
 	esac
-	# shellcheck disable=SC2086 # abuild splits it, too
-	[ -z "$_buildinfo_chain" ] || $_buildinfo_chain "$@"
+	case ${ABUILD_LOG_CMD:-_buildinfo_log} in
+	_buildinfo_log) ;;
+	*) $ABUILD_LOG_CMD "$@" ;; # unquoted: abuild splits it, too
+	esac
 }
 
 _buildinfo_building() {
-	# The caller's logger may be exported: give the build the value that it would have without us.
-	if [ -n "$_buildinfo_chained" ]; then
-		ABUILD_LOG_CMD=$_buildinfo_chain
-		# shellcheck disable=SC2317 # called by abuild
-		logcmd() { _buildinfo_log "$@"; return 0; }
-	fi
-	_buildinfo_event building $$ "$1" || return 1
+	_buildinfo_event building "$1" || return 1
 	_buildinfo_adopt_epoch
 }
 
-# Export what the body chose, unless abuild or the caller has chosen before.
+# Export what the body chose. What abuild or the caller has chosen before is the same number, but for blanks and zeros
+# before it, which no tool needs and some refuse.
 _buildinfo_adopt_epoch() {
 	_buildinfo_epoch=${_buildinfo_said%% *}
 	case $_buildinfo_epoch in
 	'' | *[!0-9]*) return 0 ;;
 	esac
-	: "${SOURCE_DATE_EPOCH:=$_buildinfo_epoch}"
+	SOURCE_DATE_EPOCH=$_buildinfo_epoch
 	_buildinfo_commit=${_buildinfo_said#* }
 	case $_buildinfo_commit in
 	*[!0-9a-f]*) [ "${_buildinfo_commit%-dirty}" != "$_buildinfo_commit" ] || _buildinfo_commit= ;;
@@ -154,78 +196,63 @@ _buildinfo_adopt_epoch() {
 
 _buildinfo_failed() {
 	[ -n "${pkgname:-}" ] || return 0
-	_buildinfo_locate $$
+	_buildinfo_locate
 	if [ -d "$_buildinfo_capture" ]; then
 		( printf '%s\n' "$1" >>"$_buildinfo_capture/errors" ) 2>/dev/null || :
 	fi
 }
 
-# Does this process run a command in which abuild calls logcmd before it builds? Asked only where the caller
-# has a logger of their own, since build() could see our name in it otherwise.
-_buildinfo_leads() (
-	set -f
-	# shellcheck disable=SC2046
-	set -- $(tr '\0' ' ' <"/proc/$$/cmdline")
-	while [ $# -gt 0 ] && [ "${1##*/}" != abuild ]; do shift; done
-	[ $# -eq 0 ] || shift
-	OPTIND=1
-	while getopts ":AcC:dD:fFhkKmnP:qrs:vV" _buildinfo_word; do :; done
-	shift $((OPTIND - 1))
-	[ $# -gt 0 ] || exit 0
-	for _buildinfo_word; do
-		case $_buildinfo_word in
-		all | rootbld | build_abuildrepo) exit 0 ;;
-		esac
-	done
-	exit 1
-) 2>/dev/null
-
-_buildinfo_chain=
-_buildinfo_chained=
 if [ -z "${ABUILD_LOG_CMD+x}" ]; then
-	ABUILD_LOG_CMD=_buildinfo_log
-elif [ "$ABUILD_LOG_CMD" != _buildinfo_log ] && [ -z "${FAKEROOTKEY:-}" ] && _buildinfo_leads; then
-	_buildinfo_chain=$ABUILD_LOG_CMD
-	_buildinfo_chained=1
-	ABUILD_LOG_CMD=_buildinfo_log
+	ABUILD_LOG_CMD=_buildinfo_log # until _buildinfo_begin
 fi
 
 # --- packing: abuild's own call of fakeroot is the moment before and the moment after -----------------------
 
 fakeroot() {
-	if ! _buildinfo_among create_apks "$@"; then
-		command fakeroot "$@"
-		return
-	fi
-	_buildinfo_event packing $$ || return 1
-	_buildinfo_adopt_epoch
-	_buildinfo_packed=0
-	command fakeroot "$@" || _buildinfo_packed=$?
-	[ "$_buildinfo_packed" -eq 0 ] || return "$_buildinfo_packed"
-	_buildinfo_event packed $$
+	_buildinfo_pack command fakeroot "$@"
 }
 
-# Root with -F has no fakeroot: there abuild's child signs each package, and that is the moment.
-_buildinfo_sign() {
-	if _buildinfo_among control.tar.gz "$@"; then
-		_buildinfo_event package "$PPID" || return 1
+# Run a command that may be the one that packs.
+_buildinfo_pack() {
+	if ! _buildinfo_among create_apks "$@"; then
+		"$@"
+		return
 	fi
-	command abuild-sign "$@"
+	_buildinfo_event packing || return 1
+	_buildinfo_adopt_epoch
+	_buildinfo_packed=0
+	"$@" || _buildinfo_packed=$?
+	[ "$_buildinfo_packed" -eq 0 ] || return "$_buildinfo_packed"
+	_buildinfo_event packed
 }
-if [ -z "${FAKEROOTKEY:-}" ]; then
-	alias abuild-sign=_buildinfo_sign
-fi
 
 # --- rootbld: the chroot gets the hook files, and the outside takes the capture that they leave --------------
 
 bwrap() {
-	if [ -n "${BUILD_ROOT:-}" ] && [ -d "${BUILD_ROOT:-}" ]; then
-		_buildinfo_event chroot $$ || return 1
-		if _buildinfo_is_broken; then # abuild 3.12 and older read the user's own copy of the hooks in there
-			( command mkdir -p "$BUILD_ROOT/.abuild-buildinfo" && : >"$BUILD_ROOT/.abuild-buildinfo/off" ) 2>/dev/null || :
-		fi
+	if [ -z "${BUILD_ROOT:-}" ] || [ ! -d "${BUILD_ROOT:-}" ]; then
+		command bwrap "$@"
+		return
 	fi
-	command bwrap "$@"
+	_buildinfo_event chroot || return 1
+	if _buildinfo_is_broken; then # abuild 3.12 and older read the user's own copy of the hooks in there
+		( command mkdir -p "$BUILD_ROOT/.abuild-buildinfo" && : >"$BUILD_ROOT/.abuild-buildinfo/off" ) 2>/dev/null || :
+	fi
+	_buildinfo_status=0
+	command bwrap "$@" || _buildinfo_status=$?
+	if [ "$_buildinfo_status" -ne 0 ] && [ ! -e "$BUILD_ROOT/tmp/.abuild-buildinfo" ] && ! _buildinfo_is_broken; then
+		_buildinfo_outside "$_buildinfo_status" || :
+	fi
+	return "$_buildinfo_status"
+}
+
+# bwrap ended with status $1, and no abuild ran in the chroot (it would have said "building"): nothing was built, so
+# nothing is left behind.
+_buildinfo_outside() {
+	command rm -rf "$_buildinfo_capture" 2>/dev/null || :
+	_buildinfo_advice="its message is above"
+	[ "$(command id -u)" -ne 0 ] || _buildinfo_advice="abuild rootbld asks bwrap for what it does not do for root: build as a user"
+	_buildinfo_log_file=/dev/null
+	_buildinfo_complain "bwrap ended with status $1 before the build: nothing was built" "$_buildinfo_advice"
 }
 
 # --- index: all packages of this build exist, and apk has not looked at them yet -----------------------------
@@ -249,6 +276,7 @@ _buildinfo_index() {
 		command apk "$@" # not in $REPODEST/$repo/ARCH: the recipe's own
 		return
 	fi
+	_buildinfo_indexed=1
 	_buildinfo_finalize || return 1
 	if [ -n "${SOURCE_DATE_EPOCH:-}" ] && [ -z "${_buildinfo_newest:-}" ]; then
 		command apk "$@"
@@ -260,7 +288,7 @@ _buildinfo_index() {
 		return
 	fi
 	command apk "$@" || return
-	_buildinfo_event newest $$ "$@" || return 1
+	_buildinfo_event newest "$@" || return 1
 	case $_buildinfo_said in
 	'' | *[!0-9]*) return 0 ;;
 	esac
@@ -270,16 +298,49 @@ _buildinfo_index() {
 	command apk "$@"
 }
 
-_buildinfo_finalize() {
-	[ -n "${pkgname:-}" ] || return 0
-	_buildinfo_locate $$
-	if [ ! -d "$_buildinfo_capture" ] || [ -e "$_buildinfo_capture/finalized" ]; then
+# abuild signs the index that it made. If that did not come through the function apk, APK leads past it.
+_buildinfo_sign() {
+	if [ -n "${_buildinfo_announced:-}" ] && [ -z "${_buildinfo_indexed:-}" ]; then
+		for _buildinfo_word; do
+			case $_buildinfo_word in
+			APKINDEX.tar.gz*)
+				_buildinfo_indexed=1
+				_buildinfo_bypassed || return 1
+				;;
+			esac
+		done
+	fi
+	command abuild-sign "$@"
+}
+if [ -z "${FAKEROOTKEY:-}" ]; then
+	alias abuild-sign=_buildinfo_sign # busybox ash refuses functions with a "-" in their name
+fi
+
+_buildinfo_bypassed() {
+	_buildinfo_collect || return 1
+	if [ -z "$_buildinfo_ready" ] || [ "${BUILDINFO_FINALIZE:-1}" != 1 ]; then
 		return 0
 	fi
+	_buildinfo_complain "APK is not the word apk, so the index was made past the hooks: this build has no record" \
+		"unset APK; for this build run: abuild-buildinfo finalize --reindex '$_buildinfo_capture'"
+}
+
+# Bring together what there is of this build. Sets _buildinfo_ready where it can be finalized; returns 1 where strict
+# mode fails the build.
+_buildinfo_collect() {
+	_buildinfo_ready=
+	[ -n "${pkgname:-}" ] || return 0
+	_buildinfo_locate
+	if [ ! -d "$_buildinfo_capture" ]; then
+		if [ -z "${_buildinfo_announced:-}" ] || [ -n "${_buildinfo_recorded:-}" ] || _buildinfo_names_package; then
+			return 0
+		fi
+		_buildinfo_complain "the capture of this build is gone from ${_buildinfo_capture%/*}: this build has no record"
+		return
+	fi
+	[ ! -e "$_buildinfo_capture/finalized" ] || return 0
 	if [ -n "${BUILD_ROOT:-}" ] && [ -d "${BUILD_ROOT:-}" ]; then
-		_buildinfo_event merge $$ || return 1
-	elif [ -e "$_buildinfo_capture/complete" ] && [ ! -e "$_buildinfo_capture/requested" ]; then
-		_buildinfo_event requested $$ || return 1
+		_buildinfo_event merge || return 1
 	fi
 	if _buildinfo_is_broken; then
 		[ "${BUILDINFO_STRICT:-}" != 1 ]
@@ -289,26 +350,62 @@ _buildinfo_finalize() {
 		_buildinfo_complain "packages were made but the hooks saw no packing, so there is no record"
 		return
 	fi
-	[ "${BUILDINFO_FINALIZE:-1}" = 1 ] || return 0
-	[ ! -e "$_buildinfo_capture/tried" ] || return 0
+	_buildinfo_ready=1
+}
+
+# Does the record name the package that is there? abuild 3.12 indexes each folder in a subshell: the second one does not
+# know of the first.
+_buildinfo_names_package() (
+	set +ex
+	_buildinfo_file=$REPODEST/$repo/$CARCH/$pkgname-$pkgver-r$pkgrel
+	_buildinfo_said=$(command sha256sum "$_buildinfo_file.apk" | command cut -d' ' -f1) &&
+		command grep -q "\"$_buildinfo_said\"" "$_buildinfo_file.$CARCH.buildinfo.toml"
+) 2>/dev/null
+
+_buildinfo_finalize() {
+	_buildinfo_collect || return 1
+	if [ -z "$_buildinfo_ready" ] || [ "${BUILDINFO_FINALIZE:-1}" != 1 ] || [ -e "$_buildinfo_capture/tried" ]; then
+		return 0
+	fi
 	_buildinfo_status=0
 	_buildinfo_said=$(
 		exec 2>&1 >/dev/null </dev/null
 		set +eux
+		umask 022 # as abuild's for its packages, whatever the recipe did
 		true >"$_buildinfo_capture/tried"
 		. "$_buildinfo_dir/program.sh"
 		# shellcheck disable=SC2154 # set in program.sh
 		exec "$_buildinfo_python" -I -m buildinfo finalize --before-index "$_buildinfo_capture"
 	) || _buildinfo_status=$?
 	if [ "$_buildinfo_status" -eq 0 ]; then
+		_buildinfo_recorded=1
 		case $_buildinfo_said in # what the packager has to know of packages that are there
 		"abuild-buildinfo: "*) printf '%s\n' "$_buildinfo_said" >&2 || : ;;
 		esac
 		return 0
 	fi
 	( printf '%s\n' "$_buildinfo_said" >>"$_buildinfo_log_file" ) 2>/dev/null || :
-	_buildinfo_complain "finalize ended with status $_buildinfo_status: no record; the packages are whole, but may not be normalized" \
+	_buildinfo_complain "finalize ended with status $_buildinfo_status: no record; $(_buildinfo_look)" \
 		"when its cause is mended, run: abuild-buildinfo finalize '$_buildinfo_capture'; its log: $_buildinfo_log_file"
 }
+
+# Say what became of the packages, after a look: abuild ignores a tar or gzip that fails, and then makes empty ones.
+_buildinfo_look() (
+	set +eufx
+	_buildinfo_said=
+	for _buildinfo_name in "$_buildinfo_capture"/pkginfo/*; do
+		for _buildinfo_file in "$REPODEST/$repo"/*/"${_buildinfo_name##*/}-$pkgver-r$pkgrel.apk"; do
+			if [ ! -f "$_buildinfo_file" ] || ! command gzip -t <"$_buildinfo_file" ||
+				! command gzip -dc <"$_buildinfo_file" | command grep -aq "^pkgname = ${_buildinfo_name##*/}\$"; then
+				_buildinfo_said="$_buildinfo_said ${_buildinfo_file##*/}"
+			fi
+		done
+	done 2>/dev/null
+	if [ -n "$_buildinfo_said" ]; then
+		printf 'these packages cannot be read:%s' "$_buildinfo_said"
+	else
+		printf 'the packages are whole, but may not be normalized'
+	fi
+)
 
 fi

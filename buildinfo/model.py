@@ -56,7 +56,7 @@ class Source:
     origin: str = about("pkgname of the APKBUILD; `origin` in every .PKGINFO.")
     version: str = about("pkgver-rPKGREL.")
     arch: str = about("CARCH: the architecture that was built for.")
-    repository: str = about("Name of the folder that holds the aport, as in $REPODEST/REPOSITORY.")
+    repository: Text = about("Name of the folder that holds the aport, as in $REPODEST/REPOSITORY.")
     aport: Text | None = about("The aport's path in its git repository, such as main/hello.", default=None)
     remote: Text | None = about(
         "URL of the git repository (remote `origin`), without user information and query.", default=None
@@ -100,7 +100,7 @@ class Input:
     role: Literal["recipe", "source", "script", "trigger", "other"] = about(
         "recipe: the APKBUILD; source: in `source`; script: in `install`; other: tracked beside them."
     )
-    url: str | None = about("Where a source is fetched from, without user information and query.", default=None)
+    url: Text | None = about("Where a source is fetched from, without user information.", default=None)
     size: int = about("Bytes.")
     sha256: str = about("SHA-256 of the file as it was used.", pattern=SHA256)
     sha512: str = about("SHA-512 of the file as it was used.", pattern=SHA512)
@@ -170,7 +170,7 @@ class Conditions:
     chost: str = about("Triplet of the machine that the packages are for.")
     ctarget: str = about("Triplet that a built compiler generates code for.")
     flags: list[str] = about("abuild's options that change what it does: -d -f -F -K -k -r.", default_factory=list)
-    paths: dict[str, str] = about(
+    paths: dict[str, Text] = about(
         "Build paths; recorded where they are public (rootbld, the Alpine builders) or asked for.", default_factory=dict
     )
 

@@ -37,7 +37,7 @@ Make = Callable[..., Builder]
 Done = subprocess.CompletedProcess[str]
 
 FIXED = {"SOURCE_DATE_EPOCH": str(COMMIT_TIME), "ABUILD_LAST_COMMIT": "0" * 40}
-STEPS = {"native": ["building", "packing", "packed"], "root": ["building", "package"]}
+STEPS = {"native": ["building", "packing", "packed"], "root": ["building", "packing", "packed"]}
 STEPS["rootbld"] = ["building", "chroot", "packing", "packed", "merge"]
 ALL = [(mode, step) for mode, steps in STEPS.items() for step in steps]
 HOW = ["fails", "is killed"]
@@ -177,7 +177,7 @@ def test_a_broken_installation_is_told_once_and_costs_no_package(
 
 def test_packing_alone_as_root_tells_of_a_failure_once(real: Make) -> None:
     builder = builder_of(real, "root")
-    poison(builder, "package", POISONS["fails"])
+    poison(builder, "packing", POISONS["fails"])
     told_once(abuild(builder, "root", builder.aport(), "fetch", "unpack", "prepare", "build", "rootpkg"))
 
 

@@ -102,7 +102,7 @@ def _source(capture: Capture) -> Source:
         origin=recipe["pkgname"],
         version=capture.version,
         arch=recipe["CARCH"],
-        repository=capture.local.get("repo", ""),
+        repository=as_text(capture.local.get("repo", "")),
         aport=as_text(prefix) if (prefix := repository.get("prefix", "").rstrip("/")) else None,
         remote=as_text(remote) if (remote := remote_url(repository.get("remote", ""))) else None,
         commit=repository.get("commit", "") + repository.get("dirty", ""),
@@ -206,14 +206,14 @@ def _conditions(capture: Capture, placeholders: Placeholders) -> Conditions:
     )
 
 
-def _public_paths(capture: Capture) -> dict[str, str]:
+def _public_paths(capture: Capture) -> dict[str, Text]:
     patterns = (*PUBLIC_PATHS, *capture.local.get("BUILDINFO_PATH_PATTERNS", "").split())
     startdir = capture.paths.get("startdir", "")
     asked = capture.local.get("BUILDINFO_PATHS") == "1"
     if not asked and not any(fnmatch.fnmatchcase(startdir, pattern) for pattern in patterns):
         return {}
     names = ("startdir", "srcdir", "pkgbasedir", "tmpdir", "builddir")
-    return {name: capture.paths[name] for name in names if capture.paths.get(name)}
+    return {name: as_text(capture.paths[name]) for name in names if capture.paths.get(name)}
 
 
 def _output(path: str, entry: Recorded) -> Output:

@@ -73,7 +73,11 @@ def finalize(
     packages = _packages(capture, folder, normalizer)
     record = assemble(capture, packages, _memory(path), normalizer.normalization())
     target = folder / capture.recipe["CARCH"] / f"{capture.name}{SUFFIX}"
-    data = dumps(record)
+    try:
+        data = dumps(record)
+    except UnicodeEncodeError as error:
+        what = f"{error.object!r}"[:60]
+        raise CaptureError(f"a value that has to be text is not UTF-8: {what}", where=path, mend="change it") from error
     written = not (target.is_file() and target.read_bytes() == data)
     if written:
         signature_path(target).unlink(missing_ok=True)  # first: no record ever has the signature of another

@@ -36,7 +36,7 @@ def read_inputs(capture: Capture) -> tuple[list[Input], list[str]]:
                     Input(
                         name=as_text(name),
                         role=role,  # type: ignore[arg-type]  # one of _ROLES
-                        url=urls.get(name),
+                        url=as_text(urls[name]) if name in urls else None,
                         size=int(sizes[name]),
                         sha256=sha256[name],
                         sha512=sha512[name],
@@ -45,8 +45,8 @@ def read_inputs(capture: Capture) -> tuple[list[Input], list[str]]:
                 )
             except (KeyError, ValueError) as error:
                 raise CaptureError(f"damaged: {group} do not fit together", where=capture.path) from error
-    known = {entry.name for entry in found}
-    missing = [name for name, role in roles.items() if role == "source" and name not in known]
+    known = {str(entry.name) for entry in found}
+    missing = [name for name, role in roles.items() if role == "source" and str(as_text(name)) not in known]
     return sorted(found, key=lambda entry: (_ROLES.index(entry.role), str(entry.name))), missing
 
 
