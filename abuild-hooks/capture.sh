@@ -59,7 +59,7 @@ pnpm pip3 patch swig protoc ccache sccache distcc tar pigz gzip xz zstd apk abui
 '
 
 # Those that answer at once, and how to ask them.
-_buildinfo_banners='cc clang ld as make tar pigz apk python3 samu ninja'
+_buildinfo_banners='cc clang ld as make tar pigz apk fakeroot python3 samu ninja'
 
 _buildinfo_body() {
 	IFS=' 	
@@ -562,6 +562,7 @@ _buildinfo_conditions() {
 		*[[:space:]]net[[:space:]]*) _buildinfo_sandbox=rootbld+net ;;
 		esac
 	fi
+	_buildinfo_processors=$(command nproc)
 	_buildinfo_gzip=gzip
 	! command -v pigz >/dev/null || _buildinfo_gzip=pigz
 	for _buildinfo_file in /usr/local/bin /usr/local/sbin /usr/local/include /usr/local/lib; do
@@ -575,7 +576,7 @@ _buildinfo_conditions() {
 	fi
 	_buildinfo_values startdir srcdir pkgbasedir builddir tmpdir REPODEST SRCDEST HOME CBUILDROOT CCACHE_DIR \
 		>"$_buildinfo_capture/paths" || return
-	_buildinfo_values _buildinfo_umask _buildinfo_zone _buildinfo_sandbox _buildinfo_gzip program_version JOBS CBUILD \
+	_buildinfo_values _buildinfo_umask _buildinfo_zone _buildinfo_sandbox _buildinfo_gzip _buildinfo_processors program_version JOBS CBUILD \
 		CHOST CTARGET CARCH USE_CCACHE PATH >"$_buildinfo_capture/conditions"
 }
 

@@ -9,10 +9,15 @@ from pathlib import Path
 from buildinfo.errors import UnreadableError
 
 
-def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
+def replace_file(path: Path, data: bytes, mode: int | None = None) -> None:
     """Write a file so that a reader sees the old bytes or the new ones, whatever happens in between.
 
     What an interrupted write left beside it is removed.
+
+    Args:
+        path: the file.
+        data: its new content.
+        mode: its mode, whatever the umask; None for what the umask makes of 0644.
 
     Raises:
         UnreadableError: it cannot be written; the old file is as it was.
@@ -21,8 +26,10 @@ def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
         left.unlink(missing_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644 if mode is None else mode)
         with os.fdopen(descriptor, "wb") as stream:
+            if mode is not None:
+                os.fchmod(descriptor, mode)
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())

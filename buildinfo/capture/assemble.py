@@ -174,9 +174,9 @@ def _repositories(capture: Capture, placeholders: Placeholders) -> list[Text]:
 
 def _environment(capture: Capture, placeholders: Placeholders, packages: Mapping[str, Package]) -> dict[str, Text]:
     """The exported variables, and PACKAGER as the packages have it: rootbld does not pass on the caller's."""
-    count = capture.conditions.get("JOBS", "")
+    counts = [capture.conditions.get(name, "") for name in ("JOBS", "processors")]
     environment = {
-        name: as_text(jobs(name, placeholders.apply(cut_secrets(value)), count))
+        name: as_text(jobs(name, placeholders.apply(cut_secrets(value)), *counts))
         for name, value in capture.environment.items()
         if name not in ("JOBS", "TZ")
     }

@@ -22,6 +22,8 @@ from buildinfo.record_signature import sign_record, signature_path
 
 #: Suffix of the record beside the packages.
 SUFFIX = ".buildinfo.toml"
+#: Mode of the record, as abuild's packages have it.
+MODE = 0o644
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def finalize(
     written = not (target.is_file() and target.read_bytes() == data)
     if written:
         signature_path(target).unlink(missing_ok=True)  # first: no record ever has the signature of another
-        replace_file(target, data)
+        replace_file(target, data, MODE)
     notes = normalizer.notes
     kept = "(the capture is kept: when that is mended, run abuild-buildinfo finalize"
     if normalizer.failed:
@@ -119,7 +121,7 @@ def _sign(target: Path, record: bytes, capture: Capture, packages: dict[str, Rec
     signed = sign_record(record, read_private_key(Path(key)), names.pop() if len(names) == 1 else None)
     file = signature_path(target)
     if not (file.is_file() and file.read_bytes() == signed):
-        replace_file(file, signed)
+        replace_file(file, signed, MODE)
 
 
 def _packages(capture: Capture, folder: Path, normalizer: Normalizer) -> dict[str, Recorded]:

@@ -51,8 +51,11 @@ def read_inputs(capture: Capture) -> tuple[list[Input], list[str]]:
 
 
 def _roles(capture: Capture) -> tuple[dict[str, str], dict[str, str]]:
-    """File name -> role, and the name of each fetched source -> URL. The first role of a name counts."""
-    roles = {"APKBUILD": "recipe"}
+    """File name -> role, and the name of each fetched source -> URL. The first role of a name counts.
+
+    The APKBUILD is the first of the inputs; abuild builds from one of another name, too.
+    """
+    roles = {next(iter(_listing(capture, "inputs.sha256")), "APKBUILD"): "recipe"}
     urls: dict[str, str] = {}
     for word in capture.words("source"):
         alias, _, address = word.partition("::") if "::" in word else ("", "", word)

@@ -80,9 +80,15 @@ class Placeholders:
         return self._pattern.sub(lambda match: "{" + self._named[match.group(0)] + "}", value)
 
 
-def jobs(name: str, value: str, count: str) -> str:
-    """The value of a variable with the number of jobs replaced by ``{jobs}``, where it is nothing else."""
+def jobs(name: str, value: str, *counts: str) -> str:
+    """The value of a variable with the number of jobs replaced by ``{jobs}``, where it is nothing else.
+
+    Args:
+        name: the variable.
+        value: its value.
+        counts: JOBS, and the number of processors: before 3.18 abuild makes the others of that, whatever JOBS says.
+    """
     match = _JOBS.fullmatch(value)
-    if name in _JOB_VARIABLES and match and match.group(2) == count:
+    if name in _JOB_VARIABLES and match and match.group(2) in counts:
         return f"{match.group(1) or ''}{{jobs}}"
     return value
