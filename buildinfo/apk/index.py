@@ -1,7 +1,7 @@
 """apk v2 repository indices, `APKINDEX.tar.gz`.
 
-Source: apk-tools 2.14 `database.c`: a signed tar.gz that holds `APKINDEX` (records of `X:value` lines,
-each ended by an empty line) and mostly `DESCRIPTION`. abuild puts the signature into a gzip member of
+Source: apk-tools 2.14 `database.c`: a signed tar.gz that holds `APKINDEX` (records of `X:value` lines:
+:mod:`buildinfo.apk.fields`) and mostly `DESCRIPTION`. abuild puts the signature into a gzip member of
 its own before the rest; hand-made indices have it last, in the same member. A signature covers all
 compressed bytes behind the members that hold signatures and nothing else (2.14 `package.c`,
 `apk_sign_ctx_mpart_cb`); apk does not see one that stands elsewhere.
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from buildinfo.apk.fields import read_fields
 from buildinfo.apk.framing import GzipReader
 from buildinfo.apk.segments import MAX_SIGNATURES, open_unbuffered
 from buildinfo.apk.signature import Signature, is_signature, read_signature
@@ -158,7 +159,7 @@ def raw_records(index: Index) -> Iterator[bytes]:
     """The records as they stand in the file, each with the empty line that ends it; as many as `records`."""
     lines: list[bytes] = []
     for line in index.raw.split(b"\n"):
-        if line:
+        if len(line) > 1:
             lines.append(line)
         elif lines:
             yield b"\n".join((*lines, b"", b""))
@@ -191,20 +192,23 @@ def _header(name: bytes, size: int, mtime: int) -> bytes:
 
 
 def _records(index: bytes, path: Path) -> Iterator[dict[str, str]]:
-    record: dict[str, str] = {}
+    lines: list[str] = []
     number = count = 0
     for number, line in enumerate(index.decode("utf-8", "surrogateescape").split("\n"), 1):
-        if not line:
-            if record:
-                count += 1
-                if not record.get("P") or not record.get("V") or count > MAX_RECORDS:
-                    what = f"a record without name or version, or more than {MAX_RECORDS} of them"
-                    raise FormatError(f"APKINDEX line {number} ends {what}", where=path)
-                yield record
-                record = {}
-        elif line[1:2] != ":" or not line[0].isascii() or not line[0].isalpha() or line[0] in record:
-            raise FormatError(f"APKINDEX line {number} is malformed or repeats a field", where=path)
-        else:
-            record[line[0]] = line[2:]
-    if index and not index.endswith(b"\n\n"):
+        if len(line) > 1 or not line.isascii():
+            lines.append(line)
+            continue
+        if not lines:
+            continue
+        try:
+            record = read_fields(lines)
+        except ValueError:
+            raise FormatError(f"APKINDEX has a malformed line before line {number}", where=path) from None
+        lines.clear()
+        count += 1
+        if not record.get("P") or not record.get("V") or count > MAX_RECORDS:
+            what = f"a record without name or version, or more than {MAX_RECORDS} of them"
+            raise FormatError(f"APKINDEX line {number} ends {what}", where=path)
+        yield record
+    if lines:
         raise FormatError(f"APKINDEX ends inside a record, line {number}", where=path)

@@ -1,9 +1,9 @@
 """apk's database of installed packages, `/lib/apk/db/installed`.
 
-Source: apk-tools 2.14 `database.c`: one record per package, `X:value` lines, ended by an empty line.
-The package's own lines come first, then per directory `F:` (and `M:` owner and mode), per file in it
-`R:`, `a:` (owner and mode) and `Z:` (checksum). Package lines are parsed at once; of the file lines,
-which are most of the text, only the directories that somebody asks for.
+Source: apk-tools 2.14 `database.c`: one record of `X:value` lines per package (:mod:`buildinfo.apk.fields`).
+Per directory there is `F:` (and `M:` owner and mode), per file in it `R:`, `a:` (owner and mode) and `Z:` (checksum).
+Package lines are parsed at once; of the file lines, which are most of the text, only the directories that somebody asks
+for.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from buildinfo.apk.fields import END, number, read_fields
 from buildinfo.errors import FormatError, UnreadableError
 
 MAX_SIZE: Final = 1 << 26
 """Most bytes of a database; a full desktop has some 10 MB."""
 
-_FIELDS: Final = frozenset("ABCDEGHIJKLNOPQSTUVWXYbcdefghijklmnopqrstuvwxyz")
-"""Letters of package lines: all that are not letters of file lines."""
-_NOT_A_FILE_LINE: Final = re.compile(rb"\n(?![FMRaZ]:)")
+_FILE_LINES: Final = (b"F:", b"M:", b"R:", b"a:", b"Z:")
+_NOT_A_FILE_LINE: Final = re.compile(rb"\n(?![FMRaZ]:)([^\n]*)")
+_BLANK: Final = re.compile(rb"[^\n]?\n|[^\n]\Z")
 _DIRECTORY: Final = re.compile(rb"\nF:([^\n]*)")
 
 
@@ -32,8 +33,8 @@ class InstalledPackage:
 
     `checksum` is the text of `C:` verbatim (what it hashes depends on the package format), `size` and
     `installed_size` are bytes (`S:`, `I:`), `depends` and `provides` the words of `D:` and `p:`,
-    `fields` all package lines by their letter. A virtual package (its name begins with a dot, such as
-    `.makedepends-NAME`) stands for a request, not for a file.
+    `fields` all package lines by their letter: of one that repeats the last, of lists all.
+    A virtual package (its name begins with a dot, such as `.makedepends-NAME`) stands for a request, not for a file.
     """
 
     name: str
@@ -110,7 +111,8 @@ class InstalledDatabase:
 
     def _file_lines(self, at: int) -> Iterator[tuple[bytes, bytes | None]]:
         """(name, checksum) of the files below the `F:` line whose preceding newline is at `at`."""
-        stop = self._data.find(b"\n\n", at)
+        end = END.search(self._data, at)
+        stop = end.start() if end else len(self._data)
         following = self._data.find(b"\nF:", at + 1, stop)
         name: bytes | None = None
         checksum: bytes | None = None
@@ -147,15 +149,15 @@ def read_installed(source: Path | bytes) -> InstalledDatabase:
     starts: list[int] = []
     at = 0
     while at < len(data):
-        if data[at] == 0x0A:
-            at += 1
+        if blank := _BLANK.match(data, at):
+            at = blank.end()
             continue
-        stop = data.find(b"\n\n", at)
-        if stop < 0:
-            raise _error("the last record does not end with an empty line", data, at, where)
+        end = END.search(data, at)
+        if end is None:
+            raise _error("the last record is cut: it does not end with a newline", data, at, where)
         starts.append(at)
-        packages.append(_record(data, at, stop, where))
-        at = stop + 2
+        packages.append(_record(data, at, end.start(), where))
+        at = end.end()
     return InstalledDatabase(tuple(packages), starts, data, where)
 
 
@@ -168,17 +170,16 @@ def _load(path: Path) -> bytes:
 
 
 def _record(data: bytes, at: int, stop: int, where: object) -> InstalledPackage:
-    """Parses the package lines of the record data[at:stop] and checks the form of its file lines."""
+    """Parses the package lines of the record data[at:stop], which may also stand behind lines about files."""
     files = data.find(b"\nF:", at, stop)
-    end = stop if files < 0 else files
-    wrong = _NOT_A_FILE_LINE.search(data, end, stop) if files >= 0 else None
-    if wrong is not None:
-        raise _error("no line about a file", data, wrong.start() + 1, where)
-    fields: dict[str, str] = {}
-    for line in data[at:end].decode("utf-8", "surrogateescape").split("\n"):
-        if line[1:2] != ":" or line[0] in fields or line[0] not in _FIELDS:
-            raise _error("a malformed, repeated or misplaced line in a record", data, at, where)
-        fields[line[0]] = line[2:]
+    head = data[at : stop if files < 0 else files].split(b"\n")
+    if any(line[:2] in _FILE_LINES for line in head):
+        raise _error("a misplaced line about a file in a record", data, at, where)
+    others = [match[1] for match in _NOT_A_FILE_LINE.finditer(data, files, stop)] if files >= 0 else []
+    try:
+        fields = read_fields(line.decode("utf-8", "surrogateescape") for line in (*head, *others))
+    except ValueError:
+        raise _error("a malformed line in a record", data, at, where) from None
     if not fields.get("P") or not fields.get("V"):
         raise _error("a record without name or version", data, at, where)
     return InstalledPackage(
@@ -190,19 +191,10 @@ def _record(data: bytes, at: int, stop: int, where: object) -> InstalledPackage:
         commit=fields.get("c"),
         depends=tuple(fields.get("D", "").split()),
         provides=tuple(fields.get("p", "").split()),
-        size=_number(fields, "S", data, at, where),
-        installed_size=_number(fields, "I", data, at, where),
+        size=number(fields.get("S")),
+        installed_size=number(fields.get("I")),
         fields=fields,
     )
-
-
-def _number(fields: Mapping[str, str], letter: str, data: bytes, at: int, where: object) -> int | None:
-    text = fields.get(letter)
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
-        raise _error(f"{letter}: is not a number", data, at, where)
-    return int(text)
 
 
 def _error(what: str, data: bytes, at: int, where: object) -> FormatError:

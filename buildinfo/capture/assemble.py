@@ -164,11 +164,12 @@ def _requested(capture: Capture) -> frozenset[str]:
 
 
 def _name_of(relation: str) -> str:
-    return re.split(r"[<>=~]", relation, maxsplit=1)[0]
+    """The name in a relation: without the version, and without the tag of a pinned repository (``name@edge``)."""
+    return re.split(r"[<>=~@]", relation, maxsplit=1)[0]
 
 
 def _repositories(capture: Capture, placeholders: Placeholders) -> list[Text]:
-    lines = (line.strip() for line in capture.text("installed.repositories").splitlines())
+    lines = (line.strip() for line in capture.text("installed.repositories").split("\n"))
     return [as_text(placeholders.apply(cut_secrets(line))) for line in lines if line and not line.startswith("#")]
 
 

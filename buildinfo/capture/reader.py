@@ -77,6 +77,10 @@ class Capture:
         """A file of the capture as text; empty if it has none of that name."""
         return self.raw(name).decode(errors="surrogateescape")
 
+    def lines(self, name: str) -> list[str]:
+        """The lines of a file of the capture. Only a newline ends one: names may hold what else breaks lines."""
+        return [line for line in self.text(name).split("\n") if line]
+
     def words(self, name: str) -> list[str]:
         """The words of a recipe variable, as the shell splits them."""
         return self.recipe.get(name, "").split()

@@ -218,7 +218,7 @@ class UnrecordedInput(Detector):
     name = "unrecorded-input"
 
     def reason(self, evidence: Evidence) -> str | None:
-        names = evidence.capture.text("inputs.skipped").splitlines()
+        names = evidence.capture.lines("inputs.skipped")
         return f"files beside the APKBUILD that are not in the record: {_some(names)}" if names else None
 
 
@@ -240,7 +240,7 @@ class UsrLocal(Detector):
         self._folders = folders
 
     def reason(self, evidence: Evidence) -> str | None:
-        seen = evidence.capture.text("usrlocal").splitlines()
+        seen = evidence.capture.lines("usrlocal")
         folders = [folder for folder in self._folders if any(path.startswith(f"{folder}/") for path in seen)]
         return f"{' and '.join(folders)} held {self._what}" if folders else None
 

@@ -36,7 +36,7 @@ def read_tools(
         placeholders: for tools in a home and banners that name their file.
         memory: file that remembers hashes between builds; None to remember nothing.
     """
-    paths = dict.fromkeys(capture.text("tools").splitlines())
+    paths = dict.fromkeys(capture.lines("tools"))
     targets = _targets(capture)
     banners = _banners(capture)
     root = Path(capture.local.get("BUILD_ROOT") or "/") if "inner" in capture.files else Path("/")
@@ -78,7 +78,7 @@ def _compilers_proper(cc1: str | None, database: InstalledDatabase | None) -> li
 
 def _targets(capture: Capture) -> dict[str, str]:
     """Path on PATH -> the file behind its links: two lists in one order."""
-    paths, real = (capture.text(name).splitlines() for name in ("tools", "tools.real"))
+    paths, real = (capture.lines(name) for name in ("tools", "tools.real"))
     return dict(zip(paths, real, strict=True)) if len(paths) == len(real) else {}
 
 
@@ -104,7 +104,7 @@ class _Hashes:
         self._root = root
         self._memory = memory
         self._seen: dict[str, str] = {}
-        for line in capture.text("tools.stat").splitlines():
+        for line in capture.lines("tools.stat"):
             stat, _, path = line.rpartition(" /")
             self._seen[f"/{path}"] = stat
         self._known: Mapping[str, str] = {}

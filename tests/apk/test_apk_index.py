@@ -7,7 +7,7 @@ from pathlib import Path
 import apkmaker as make
 import pytest
 
-from buildinfo.apk.index import read_index
+from buildinfo.apk.index import raw_records, read_index
 from buildinfo.errors import BuildinfoError, FormatError
 
 RECORDS = b"C:Q1abc=\nP:b\nV:1-r0\nS:100\nT:caf\xe9\n\nC:Q1def=\nP:a\nV:2-r0\nD:b so:c=1\n\n"
@@ -53,9 +53,9 @@ def packed(index: bytes) -> bytes:
         (make.gz(SIGN), "no APKINDEX"),
         (make.gz(make.ended(INDEX, INDEX)), "twice"),
         (make.gz(make.ended(make.symlink("APKINDEX", "/etc/passwd"))), "no file"),
-        (packed(RECORDS[:-1]), "ends inside a record, line 11"),
-        (packed(b"C:x\nP\n\n"), "line 2"),
-        (packed(b"C:x\nC:y\n\n"), "line 2"),
+        (packed(RECORDS[:-2]), "ends inside a record, line 10"),
+        (packed(b"C:x\nP\n\n"), "line 2 ends a record without name"),
+        (packed(b"C:x\nhello\n\n"), "malformed line before line 3"),
         (packed(b"C:x\nP:a\n\n"), "line 3 ends a record without name or version"),
         (make.gz(SIGN) * 40, "more than 32"),
         (packed(RECORDS) + b"junk", "bytes after"),
@@ -65,6 +65,14 @@ def packed(index: bytes) -> bytes:
 def test_what_is_no_index_is_refused(tmp_path: Path, content: bytes, text: str) -> None:
     with pytest.raises(FormatError, match=text):
         read_index(write(tmp_path, content))
+
+
+def test_what_apk_reads_is_read(tmp_path: Path) -> None:
+    """Repeated and unknown fields, no empty line at the end: the last value counts, lists add up."""
+    index = read_index(write(tmp_path, packed(b"C:x\nC:y\nP:a\nV:1\nD:b\nD:c\nz:new\n0:\n \n\nP:d\nV:2\n")))
+    first = {"C": "y", "P": "a", "V": "1", "D": "b c", "z": "new", "0": ""}
+    assert index.records == (first, {"P": "d", "V": "2"})
+    assert b"".join(raw_records(index)).count(b"\n\n") == 2
 
 
 def test_an_empty_repository_has_an_index(tmp_path: Path) -> None:
