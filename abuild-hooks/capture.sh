@@ -190,10 +190,40 @@ _buildinfo_recipe() {
 	_buildinfo_choose_epoch || return
 	_buildinfo_hash_inputs || return
 	_buildinfo_local || return
+	_buildinfo_brought=$(_buildinfo_find_brought) || return
 	# Last: its presence says that all of the above is there.
 	_buildinfo_values pkgname pkgver pkgrel pkgdesc url arch license options source subpackages allpackages depends \
 		makedepends makedepends_build makedepends_host checkdepends install triggers pkgusers pkggroups maintainer \
-		md5sums sha256sums sha512sums CARCH force forceroot nodeps install_deps keep keep_build >"$_buildinfo_capture/recipe"
+		md5sums sha256sums sha512sums CARCH force forceroot nodeps install_deps keep keep_build _buildinfo_brought \
+		>"$_buildinfo_capture/recipe"
+}
+
+# What the APKBUILD says is public, query and fragment of a URL as well. Print the number of each source (0: of url) in
+# whose query or fragment stands what it does not say: a value of the environment that abuild was called with.
+_buildinfo_find_brought() {
+	case "$url $source" in
+	*://*[?#]*) ;;
+	*) return 0 ;;
+	esac
+	[ -r "/proc/$$/environ" ] || return 0
+	# shellcheck disable=SC2086 # words
+	set -f -- "$url" $source
+	command tr '\0' '\n' <"/proc/$$/environ" | _words=$(printf '%s\n' "$@") _public=$_buildinfo_whitelist command awk '
+		FILENAME != "-" { text = text $0 "\n"; next }
+		!count {
+			count = split(ENVIRON["_words"], words, "\n")
+			for (i = 1; i <= count; i++) words[i] = match(words[i], /:\/\/[^?#]*[?#]/) ? substr(words[i], RSTART + RLENGTH) : ""
+			split(ENVIRON["_public"], names)
+			for (i in names) public[names[i]]
+		}
+		{
+			at = index($0, "=")
+			value = substr($0, at + 1)
+			if (value == "" || (at && substr($0, 1, at - 1) in public) || index(text, value)) next
+			for (i = 1; i <= count; i++) if (index(words[i], value)) found[i]
+		}
+		END { for (i in found) print i - 1 }
+	' "$APKBUILD" -
 }
 
 # Ask git about the aport, and change nothing of the repository: no index is refreshed, no monitor started, and for root

@@ -281,5 +281,5 @@ def test_a_renamed_source_and_a_folder_with_blanks_are_recorded(real: Make) -> N
     done = abuild(builder, "native", folder)
     assert said(done) == []
     inputs = {entry["name"]: entry for entry in builder.record("gtk+3.0-1.2-r3.x86_64")["inputs"]}
-    assert inputs["other.txt"]["url"] == "https://example.org/a::b/hello.txt"
+    assert inputs["other.txt"]["url"] == "https://example.org/a::b/hello.txt?key=geheim"
     assert inputs["other.txt"]["declared"]["value"] == inputs["other.txt"]["sha512"]

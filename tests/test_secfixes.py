@@ -33,7 +33,7 @@ def test_rejections_are_never_taken_for_fixes(builder: Builder, first: bool) -> 
     }
 
 
-def test_a_block_in_the_header_ends_at_a_bare_comment(builder: Builder) -> None:
+def test_a_block_in_the_header_is_read(builder: Builder) -> None:
     """As in git, nginx and nodejs."""
     text = APKBUILD.replace(BLOCK, "").replace(
         "# Maintainer", "#\n# secfixes:\n#   2.30.2-r0:\n#     - CVE-2021-21300\n#\n# Maintainer", 1
@@ -71,3 +71,29 @@ def test_an_aport_without_secfixes_has_no_security_table(builder: Builder) -> No
 def test_a_note_behind_a_version_and_commas_between_ids_lose_nothing(builder: Builder) -> None:
     block = "# secfixes:\n#   1.1-r0: # urgent\n#     - CVE-2024-0001, CVE-2024-0002\n"
     assert security(builder, block) == {"fixed": [{"version": "1.1-r0", "ids": ["CVE-2024-0001", "CVE-2024-0002"]}]}
+
+
+@pytest.mark.parametrize(
+    "between", ["#\n", "#\n#\n", "# see https://example.org/advisories for more\n", "#  \n", "##\n"]
+)
+def test_a_comment_inside_the_block_does_not_end_it(builder: Builder, between: str) -> None:
+    """abuild reads on to the first line that is no comment: fixes and rejections behind it would vanish."""
+    block = f"# secfixes:\n#   1.2-r0:\n#     - CVE-2024-0001\n{between}#     - CVE-2024-0002\n"
+    block += f"{between}#   1.1-r0:\n{between}#     - CVE-2023-0001\n{between}#   0:\n#     - CVE-2022-0001\n"
+    assert security(builder, block) == {
+        "fixed": [
+            {"version": "1.2-r0", "ids": ["CVE-2024-0001", "CVE-2024-0002"]},
+            {"version": "1.1-r0", "ids": ["CVE-2023-0001"]},
+        ],
+        "rejected": ["CVE-2022-0001"],
+    }
+
+
+def test_a_second_block_counts_and_what_stands_outside_does_not(builder: Builder) -> None:
+    block = (
+        "#     - CVE-2020-0001\n\n# secfixes:\n#   1.2-r0:\n#     - CVE-2024-0001\n\n#     - CVE-2020-0002\n\n"
+        "# secfixes: older ones\n#     - CVE-2020-0003\n#   1.1-r0\n#     - CVE-2023-0001\n"
+    )
+    assert security(builder, block) == {
+        "fixed": [{"version": "1.2-r0", "ids": ["CVE-2024-0001"]}, {"version": "1.1-r0", "ids": ["CVE-2023-0001"]}]
+    }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from building import HOOKS, Builder, git
+from building import APKBUILD, HOOKS, Builder, git
 from sabotage import POISONS, poison
 
 from buildinfo.capture.redact import cut_secrets, remote_url
@@ -215,3 +215,47 @@ def test_credentials_in_the_repositories_of_apk_are_cut(builder: Builder) -> Non
         "@edge http://e.example.org/x",
         "{REPODEST}/main",
     ]
+
+
+SOURCES = {
+    "https://example.org/download.php?file=x-1.2.tar.gz": "https://example.org/download.php?file=x-1.2.tar.gz",
+    "x.el::https://cgit.example.org/gnosis.el?h=v$pkgver": "https://cgit.example.org/gnosis.el?h=v1.2",
+    "x.zip::https://example.org/x.zip#subdirectory=a": "https://example.org/x.zip#subdirectory=a",
+    "x.tar::https://u:p@example.org/x.tar?a=b@c": "https://example.org/x.tar?a=b@c",
+    "x.tar::https://example.org/x.tar?arch=$CARCH&jobs=$JOBS": "https://example.org/x.tar?arch=x86_64&jobs=7",
+    "x.tar::https://example.org/x.tar?token=$CI_JOB_TOKEN": "https://example.org/x.tar",
+    "x.tar::https://example.org/x.tar?a=${CI_JOB_TOKEN}b#c": "https://example.org/x.tar",
+}
+
+
+@pytest.mark.parametrize("shell", ["dash", "busybox ash", "bash"])
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_an_apkbuild_says_is_told_and_what_the_caller_brought_is_not(
+    builder: Builder, source: str, shell: str
+) -> None:
+    """The query names the file that was fetched; a rebuild without it fetches another."""
+    builder.interpreter = shell
+    text = APKBUILD.replace('url="https://example.org/hello"', f'url="{source.partition("::")[2] or source}"')
+    text = text.replace("build() {", f'_source="{source}"\nbuild() {{\n\tsource="$source $_source"')
+    # The stand-in would copy what stands in source: the sources are named when that is done.
+    builder.build(builder.aport(text), CI_JOB_TOKEN=CANARY, CARCH="x86_64", JOBS="7", BUILDINFO_KEEP="1")
+    assert builder.record()["source"]["url"] == SOURCES[source]
+    assert CANARY not in builder.record_file().read_text()
+
+
+def test_the_url_of_a_source_keeps_its_query(builder: Builder) -> None:
+    source = "x.el::https://u:p@cgit.example.org/gnosis.el?h=v$pkgver"
+    token = "y.el::https://cgit.example.org/gnosis.el?t=$CI_JOB_TOKEN"
+    folder = builder.aport(
+        APKBUILD.replace('source="hello.sh hello.txt', f'source="hello.sh hello.txt {source} {token}')
+    )
+    distfiles = builder.home / "distfiles"
+    distfiles.mkdir()
+    for name, word in (("x.el", source.replace("$pkgver", "1.2")), ("y.el", token.replace("$CI_JOB_TOKEN", CANARY))):
+        (distfiles / name).write_text("fetched\n")
+        (folder / word).parent.mkdir(parents=True, exist_ok=True)
+        (folder / word).write_text("fetched\n")  # the stand-in copies what stands in source
+    builder.build(folder, CI_JOB_TOKEN=CANARY)
+    urls = {entry["name"]: entry.get("url") for entry in builder.record()["inputs"]}
+    assert urls["x.el"] == "https://cgit.example.org/gnosis.el?h=v1.2"
+    assert urls["y.el"] == "https://cgit.example.org/gnosis.el"

@@ -15,7 +15,7 @@ from buildinfo.capture import secfixes, taints
 from buildinfo.capture.inputs import read_inputs
 from buildinfo.capture.normalizing import Recorded
 from buildinfo.capture.reader import Capture
-from buildinfo.capture.redact import Placeholders, cut_secrets, jobs, remote_url
+from buildinfo.capture.redact import Placeholders, cut_secrets, jobs, public_url, remote_url
 from buildinfo.capture.tools import read_tools
 from buildinfo.document import digests, to_document
 from buildinfo.model import (
@@ -112,9 +112,14 @@ def _source(capture: Capture) -> Source:
         users=capture.words("pkgusers"),
         groups=capture.words("pkggroups"),
         license=as_text(" ".join(capture.words("license"))) if capture.words("license") else None,
-        url=as_text(cut_secrets(recipe["url"])) if recipe.get("url") else None,
+        url=as_text(_home_page(capture)) if recipe.get("url") else None,
         maintainer=as_text(maintainer) if maintainer else None,
     )
+
+
+def _home_page(capture: Capture) -> str:
+    url = capture.recipe["url"]
+    return cut_secrets(url) if "0" in capture.words("brought") else public_url(url)
 
 
 def _dirty(status: str) -> list[DirtyFile]:

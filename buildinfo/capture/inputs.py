@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from buildinfo.capture.reader import Capture
-from buildinfo.capture.redact import cut_secrets
+from buildinfo.capture.redact import cut_secrets, public_url
 from buildinfo.errors import CaptureError
 from buildinfo.model import Declared, Input, as_text
 
@@ -57,11 +57,11 @@ def _roles(capture: Capture) -> tuple[dict[str, str], dict[str, str]]:
     """
     roles = {next(iter(_listing(capture, "inputs.sha256")), "APKBUILD"): "recipe"}
     urls: dict[str, str] = {}
-    for word in capture.words("source"):
+    for number, word in enumerate(capture.words("source"), 1):
         alias, _, address = word.partition("::") if "::" in word else ("", "", word)
         if address.startswith(_REMOTE):
             name = (alias or word).rpartition("/")[2]
-            urls[name] = cut_secrets(address)
+            urls[name] = cut_secrets(address) if str(number) in capture.words("brought") else public_url(address)
         else:
             name = word
         roles.setdefault(name, "source")

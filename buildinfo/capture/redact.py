@@ -32,6 +32,12 @@ def cut_secrets(value: str) -> str:
     return _SECRET.sub(r"\1", value)
 
 
+def public_url(value: str) -> str:
+    """A URL that an APKBUILD says: without user information. Query and fragment name what is fetched."""
+    cut = _USER.sub("://", value)
+    return _PASSWORD.sub("://", value) if cut == value else cut
+
+
 def remote_url(value: str) -> str | None:
     """The URL of a git remote that others can use; None for a folder of this machine.
 

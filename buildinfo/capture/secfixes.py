@@ -1,8 +1,10 @@
 """The ``# secfixes:`` comment of an APKBUILD as data.
 
-Grammar and deviations: found in real aports (linux-lts, git, python3, ncurses and the security database).
-Stripped of its leading ``#`` the block is YAML, a mapping from version to a list of strings; it is read
-by hand, since a YAML reader turns the version ``0`` into a number and fails on what people really wrote.
+Grammar and deviations: found in real aports (linux-lts, git, python3, ncurses and the security database). As abuild
+reads it (``check_secfixes_comment``), the block goes to the first line that does not begin with ``#``: a bare ``#`` or a
+remark is a line in it, and a file may have several. Stripped of its leading ``#`` the block is YAML, a mapping from
+version to a list of strings; it is read by hand, since a YAML reader turns the version ``0`` into a number and fails on
+what people really wrote.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ import re
 
 from buildinfo.model import Fix, SecurityFixes, Text, as_text
 
-_VERSION = re.compile(r"#\s+([^\s:#-][^\s:]*)\s*:\s*(?:#.*)?")
+_BEGIN = re.compile(r"#\s*secfixes:(?:\s.*)?")
+#: abuild wants a colon behind it; where that is missing, what follows still is of no other version.
+_VERSION = re.compile(r"#\s+([0-9][^\s:]*)\s*:?\s*(?:#.*)?")
 _ITEM = re.compile(r"#\s+-\s+(.*?)\s*")
 _CVE = re.compile(r"CVE-\d{4}-\d{4,}")
 _REMARK = re.compile(r"\([^)]*\)?")
@@ -27,26 +31,29 @@ def parse(apkbuild: str) -> SecurityFixes | None:
     Returns:
         None where there is no block.
     """
-    lines = iter(apkbuild.splitlines())
-    if not any(re.fullmatch(r"#\s*secfixes:\s*", line) for line in lines):
-        return None
     fixed: list[Fix] = []
     rejected: list[Text] = []
     version: str | None = None
-    for line in lines:
-        if found := _VERSION.fullmatch(line):
+    inside = found_any = False
+    for line in apkbuild.split("\n"):
+        if _BEGIN.fullmatch(line):
+            inside = found_any = True
+            version = None
+        elif not line.startswith("#"):
+            inside = False
+        elif inside and (found := _VERSION.fullmatch(line)):
             version = found.group(1)
             if version != REJECTED:
                 fixed.append(Fix(version=version))
-        elif (found := _ITEM.fullmatch(line)) and version is not None:
+        elif inside and version is not None and (found := _ITEM.fullmatch(line)):
             item = _item(found.group(1))
             if version == REJECTED:
                 rejected += item.ids
                 rejected += item.aliases
             else:
                 _extend(fixed[-1], item)
-        else:
-            break
+    if not found_any:
+        return None
     return SecurityFixes(fixed=fixed, rejected=rejected)
 
 
