@@ -11,6 +11,7 @@ _buildinfo_dir=${_abuild_buildinfo%/*}
 _buildinfo_hooks=0.1.0
 if [ -r /.abuild-buildinfo/inside ]; then # in the chroot of rootbld: the settings of the outside
 	. /.abuild-buildinfo/inside
+	( : >/tmp/.abuild-buildinfo.entered ) 2>/dev/null || : # the outside asks for it where a build fails
 fi
 
 # --- before the APKBUILD: what the user decides is kept, since a recipe may set the same variables ------------
@@ -239,20 +240,19 @@ bwrap() {
 	fi
 	_buildinfo_status=0
 	command bwrap "$@" || _buildinfo_status=$?
-	if [ "$_buildinfo_status" -ne 0 ] && [ ! -e "$BUILD_ROOT/tmp/.abuild-buildinfo" ] && ! _buildinfo_is_broken; then
+	if [ "$_buildinfo_status" -ne 0 ] && [ ! -e "$BUILD_ROOT/tmp/.abuild-buildinfo.entered" ] && ! _buildinfo_is_broken; then
 		_buildinfo_outside "$_buildinfo_status" || :
 	fi
 	return "$_buildinfo_status"
 }
 
-# bwrap ended with status $1, and no abuild ran in the chroot (it would have said "building"): nothing was built, so
-# nothing is left behind.
+# bwrap ended with status $1, and no abuild of the chroot read the hooks: nothing was built, so nothing is left behind.
 _buildinfo_outside() {
 	command rm -rf "$_buildinfo_capture" 2>/dev/null || :
 	_buildinfo_advice="its message is above"
 	[ "$(command id -u)" -ne 0 ] || _buildinfo_advice="abuild rootbld asks bwrap for what it does not do for root: build as a user"
 	_buildinfo_log_file=/dev/null
-	_buildinfo_complain "bwrap ended with status $1 before the build: nothing was built" "$_buildinfo_advice"
+	_buildinfo_complain "bwrap ended with status $1, and no build began in the chroot: there is nothing to record" "$_buildinfo_advice"
 }
 
 # --- index: all packages of this build exist, and apk has not looked at them yet -----------------------------

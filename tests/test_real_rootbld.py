@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from building import APKBUILD, COMMIT_TIME, Builder
+from sabotage import said
 
 from buildinfo.apk.installed import read_installed
 from buildinfo.document import read
@@ -171,3 +172,19 @@ def test_a_build_within_the_build_does_not_take_the_record(real: Make, repositor
         "x86_64/hello-1.2-r3.apk",
         "x86_64/hello-doc-1.2-r3.apk",
     ]
+
+
+def test_what_bwrap_refuses_is_told_and_leaves_no_capture(real: Make, repository: str) -> None:
+    """Root with -F: bwrap asks for more than abuild gives it. No capture may look like a build that goes on."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    builder = real(root=True)
+    folder = prepare(builder, repository, APKBUILD)
+    done = builder.run("abuild", "-F", "rootbld", cwd=folder, check=False)
+    if done.returncode == 0:
+        read(builder.record_file())  # a bwrap that does
+    else:
+        [line] = said(done)
+        assert "no build began in the chroot" in line
+        assert "as a user" in line
+    assert builder.captures() == []

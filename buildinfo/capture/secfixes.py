@@ -1,8 +1,8 @@
 """The ``# secfixes:`` comment of an APKBUILD as data.
 
 Grammar and deviations: found in real aports (linux-lts, git, python3, ncurses and the security database). As abuild
-reads it (``check_secfixes_comment``), the block goes to the first line that does not begin with ``#``: a bare ``#`` or a
-remark is a line in it, and a file may have several. Stripped of its leading ``#`` the block is YAML, a mapping from
+reads it (``check_secfixes_comment``), the block goes to the first line that does not begin with ``#``: a bare ``#`` or
+a remark is a line in it, and a file may have several. Stripped of its leading ``#`` the block is YAML, a mapping from
 version to a list of strings; it is read by hand, since a YAML reader turns the version ``0`` into a number and fails on
 what people really wrote.
 """

@@ -24,12 +24,16 @@ def vendor(tmp_path: Path) -> Signer:
 
 
 def abuild_sign(path: Path, who: Signer, kind: str) -> None:
-    if shutil.which("abuild-sign") is None:
+    program = shutil.which("abuild-sign")
+    if program is None:
         pytest.skip("needs abuild-sign on PATH")
+    types = "RSA256" in Path(program).read_text()
+    if kind != "RSA" and not types:
+        pytest.skip("needs abuild 3.13 or newer, which signs by other types than RSA")
     # As abuild does it: the control segment is signed, and then the data segment put behind it.
     whole, data = path.read_bytes(), read_package(path).data.offset if path.suffix == ".apk" else None
     path.write_bytes(whole[:data])
-    command = ["abuild-sign", "-q", "-k", str(who.private), "-p", who.name, "-t", kind, path.name]
+    command = [program, "-q", "-k", str(who.private), "-p", who.name, *(("-t", kind) if types else ()), path.name]
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "SOURCE_DATE_EPOCH": str(EPOCH)}
     subprocess.run(command, cwd=path.parent, env=environment, check=True, capture_output=True)
     path.write_bytes(path.read_bytes() + (b"" if data is None else whole[data:]))
