@@ -598,7 +598,7 @@ _buildinfo_conditions() {
 	for _buildinfo_file in /usr/local/bin /usr/local/sbin /usr/local/include /usr/local/lib; do
 		_buildinfo_holds "$_buildinfo_file" || :
 	done >"$_buildinfo_capture/usrlocal"
-	if [ "${BUILDINFO_OBSERVE:-}" = 1 ]; then
+	if _buildinfo_on "${BUILDINFO_OBSERVE:-}" no no; then
 		{
 			printf 'user=%s\0host=%s\0' "$(command id -un)" "$(command uname -n)"
 			printf 'kernel=%s\0time=%s\0' "$(command uname -srm)" "$(command date +%s)"

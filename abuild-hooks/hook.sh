@@ -14,13 +14,70 @@ if [ -r /.abuild-buildinfo/inside ]; then # in the chroot of rootbld: the settin
 	( : >/tmp/.abuild-buildinfo.entered ) 2>/dev/null || : # the outside asks for it where a build fails
 fi
 
+# Is the setting $1 a yes, as people write it? $2 is what it is where it is empty, $3 where it is neither yes nor no
+# (capture/settings.py has the same table).
+_buildinfo_on() {
+	case $1 in
+	1 | [Yy] | [Yy][Ee][Ss] | [Tt][Rr][Uu][Ee] | [Oo][Nn]) return 0 ;;
+	0 | [Nn] | [Nn][Oo] | [Ff][Aa][Ll][Ss][Ee] | [Oo][Ff][Ff]) return 1 ;;
+	'') [ "$2" = yes ] ;;
+	*) [ "$3" = yes ] ;;
+	esac
+}
+
+_buildinfo_strict() {
+	_buildinfo_on "${BUILDINFO_STRICT:-}" no yes
+}
+
+_buildinfo_is_odd() {
+	_buildinfo_on "$1" no yes && ! _buildinfo_on "$1" no no
+}
+
+# Tell of settings that are neither yes nor no, and of names that nobody reads: in one line, once for each build.
+_buildinfo_tell_settings() {
+	[ ! -e /.abuild-buildinfo/inside ] || return 0 # the outside has told
+	_buildinfo_odd=$(
+		exec 2>/dev/null
+		set +eufx
+		unset -f set command printf eval unset
+		unalias -a
+		IFS='
+'
+		for _buildinfo_name in $(set | command sed -n 's/^\(BUILDINFO_[A-Za-z0-9_]*\)=.*/\1/p'); do
+			_buildinfo_value=
+			eval "_buildinfo_value=\${$_buildinfo_name-}"
+			case $_buildinfo_name in
+			BUILDINFO_STRICT | BUILDINFO_FINALIZE | BUILDINFO_KEEP | BUILDINFO_SIGN)
+				! _buildinfo_is_odd "$_buildinfo_value" || printf '; %s is neither yes nor no, and read as yes' "$_buildinfo_name"
+				;;
+			BUILDINFO_OBSERVE | BUILDINFO_PATHS | BUILDINFO_QUIET)
+				! _buildinfo_is_odd "$_buildinfo_value" || printf '; %s is neither yes nor no, and read as no' "$_buildinfo_name"
+				;;
+			BUILDINFO_LOG)
+				case $_buildinfo_value in
+				[!/]*) printf '; %s is no absolute path, and nothing is written there' "$_buildinfo_name" ;;
+				esac
+				;;
+			BUILDINFO_CAPTURES | BUILDINFO_ENVIRONMENT | BUILDINFO_KEEP_PATHS | BUILDINFO_PATH_PATTERNS | BUILDINFO_TOOLS) ;;
+			BUILDINFO_TEST_*) ;;
+			*)
+				eval "[ -z \"\${$_buildinfo_name+x}\" ]" || # else a line of some text only looked like it
+					printf '; no setting is named %s' "$_buildinfo_name"
+				;;
+			esac
+		done
+	) || :
+	[ -z "$_buildinfo_odd" ] ||
+		printf 'abuild-buildinfo: %s: %s (check with: abuild-buildinfo doctor)\n' "${pkgname:-?}" "${_buildinfo_odd#; }" >&2 || :
+}
+
 # --- before the APKBUILD: what the user decides is kept, since a recipe may set the same variables ------------
 
 # Keep the settings, the epoch that was set, and the folder of captures. Inside rootbld that is one which the outside
 # can read afterwards.
 _buildinfo_keep() {
 	_buildinfo_callers_epoch=${SOURCE_DATE_EPOCH:-}
-	for _buildinfo_word in CAPTURES STRICT FINALIZE KEEP KEEP_PATHS SIGN ENVIRONMENT TOOLS OBSERVE PATHS PATH_PATTERNS; do
+	for _buildinfo_word in CAPTURES STRICT FINALIZE KEEP KEEP_PATHS SIGN ENVIRONMENT TOOLS OBSERVE PATHS PATH_PATTERNS QUIET LOG; do
 		eval "_buildinfo_kept_$_buildinfo_word=\${BUILDINFO_$_buildinfo_word-}"
 	done
 	if [ -e /.abuild-buildinfo/inside ]; then
@@ -36,7 +93,7 @@ _buildinfo_keep() {
 
 # Give the settings back the values that were kept. One that does not differ is not touched: it may be read-only.
 _buildinfo_restore() {
-	for _buildinfo_name in CAPTURES STRICT FINALIZE KEEP KEEP_PATHS SIGN ENVIRONMENT TOOLS OBSERVE PATHS PATH_PATTERNS; do
+	for _buildinfo_name in CAPTURES STRICT FINALIZE KEEP KEEP_PATHS SIGN ENVIRONMENT TOOLS OBSERVE PATHS PATH_PATTERNS QUIET LOG; do
 		eval "[ \"\${BUILDINFO_$_buildinfo_name-}\" = \"\$_buildinfo_kept_$_buildinfo_name\" ] ||
 			BUILDINFO_$_buildinfo_name=\$_buildinfo_kept_$_buildinfo_name"
 	done
@@ -95,7 +152,7 @@ _buildinfo_event() {
 		;;
 	esac
 	if _buildinfo_is_broken; then
-		[ "${BUILDINFO_STRICT:-}" != 1 ]
+		! _buildinfo_strict
 		return
 	fi
 	_buildinfo_said=$(
@@ -130,6 +187,7 @@ _buildinfo_make() {
 	[ ! -d "$_buildinfo_capture" ] || return 0
 	( umask 077; command mkdir -p "$_buildinfo_capture/pkginfo" && : >"$_buildinfo_capture/log" ) 2>/dev/null || return
 	_buildinfo_locate
+	_buildinfo_tell_settings
 }
 
 # Is $1 one of the words behind it? ("$*" would depend on the APKBUILD's IFS.)
@@ -150,6 +208,7 @@ _buildinfo_is_broken() {
 # Say once for each build what went wrong ($1) and what to do ($2). Returns 1 in strict mode.
 _buildinfo_complain() {
 	if ! _buildinfo_is_broken; then
+		_buildinfo_report error "$1"
 		_buildinfo_told=1
 		( : >"$_buildinfo_capture/told" ) 2>/dev/null || :
 		_buildinfo_advice="run: abuild-buildinfo doctor"
@@ -158,7 +217,37 @@ _buildinfo_complain() {
 		fi
 		printf 'abuild-buildinfo: %s: %s (%s)\n' "${pkgname:-?}" "$1" "${2:-$_buildinfo_advice}" >&2 || :
 	fi
-	[ "${BUILDINFO_STRICT:-}" != 1 ]
+	! _buildinfo_strict
+}
+
+# Append a line to the log of builds that BUILDINFO_LOG names: what became of this one ($1), and why ($2). Once for each
+# build, by the process that leads it: finalize does so for those that go well. schemas/build-log.schema.json says more.
+_buildinfo_report() {
+	[ -z "${_buildinfo_reported:-}" ] && [ ! -e /.abuild-buildinfo/inside ] || return 0
+	case ${BUILDINFO_LOG:-} in
+	/*) ;;
+	*) return 0 ;;
+	esac
+	_buildinfo_reported=1
+	(
+		exec 2>/dev/null </dev/null
+		set +eufxC
+		unset -f command printf exec unset
+		unalias -a
+		_buildinfo_line=$(
+			printf '{"time": %s, "result": "%s", "reason": "%s", ' \
+				"$(command date +%s)" "$1" "$(_buildinfo_plain "$2")"
+			printf '"origin": "%s", "version": "%s", "arch": "%s", "repository": "%s", "capture": "%s"}' \
+				"$(_buildinfo_plain "${pkgname:-}")" "$(_buildinfo_plain "${pkgver:-}-r${pkgrel:-}")" \
+				"$(_buildinfo_plain "${CARCH:-}")" "$(_buildinfo_plain "${repo:-}")" "$(_buildinfo_plain "$_buildinfo_capture")"
+		)
+		printf '%s\n' "$_buildinfo_line" >>"$BUILDINFO_LOG"
+	) || :
+}
+
+# What of a text can stand in a JSON string as it is.
+_buildinfo_plain() {
+	printf '%s' "$1" | command tr -cd ' !#-[]-~'
 }
 
 # --- building: called by abuild's logcmd with the message, before SOURCE_DATE_EPOCH is chosen ---------------
@@ -198,9 +287,16 @@ _buildinfo_adopt_epoch() {
 _buildinfo_failed() {
 	[ -n "${pkgname:-}" ] || return 0
 	_buildinfo_locate
-	if [ -d "$_buildinfo_capture" ]; then
-		( printf '%s\n' "$1" >>"$_buildinfo_capture/errors" ) 2>/dev/null || :
-	fi
+	[ -d "$_buildinfo_capture" ] || return 0
+	( printf '%s\n' "$1" >>"$_buildinfo_capture/errors" ) 2>/dev/null || :
+	_buildinfo_report failed "${1#ERROR: }"
+	# Of builds of one aport that failed, the last says enough.
+	for _buildinfo_word in "${_buildinfo_capture%.*}".*; do
+		if [ "$_buildinfo_word" != "$_buildinfo_capture" ] && [ -e "$_buildinfo_word/errors" ] &&
+			[ ! -e "$_buildinfo_word/complete" ] && [ ! -e "/proc/${_buildinfo_word##*.}" ]; then
+			( command rm -rf "$_buildinfo_word" ) 2>/dev/null || :
+		fi
+	done
 }
 
 if [ -z "${ABUILD_LOG_CMD+x}" ]; then
@@ -318,7 +414,7 @@ fi
 
 _buildinfo_bypassed() {
 	_buildinfo_collect || return 1
-	if [ -z "$_buildinfo_ready" ] || [ "${BUILDINFO_FINALIZE:-1}" != 1 ]; then
+	if [ -z "$_buildinfo_ready" ] || ! _buildinfo_on "${BUILDINFO_FINALIZE:-}" yes yes; then
 		return 0
 	fi
 	_buildinfo_complain "APK is not the word apk, so the index was made past the hooks: this build has no record" \
@@ -343,7 +439,8 @@ _buildinfo_collect() {
 		_buildinfo_event merge || return 1
 	fi
 	if _buildinfo_is_broken; then
-		[ "${BUILDINFO_STRICT:-}" != 1 ]
+		_buildinfo_report error "a step of the hooks failed: this build has no record"
+		! _buildinfo_strict
 		return
 	fi
 	if [ ! -e "$_buildinfo_capture/complete" ]; then
@@ -364,7 +461,7 @@ _buildinfo_names_package() (
 
 _buildinfo_finalize() {
 	_buildinfo_collect || return 1
-	if [ -z "$_buildinfo_ready" ] || [ "${BUILDINFO_FINALIZE:-1}" != 1 ] || [ -e "$_buildinfo_capture/tried" ]; then
+	if [ -z "$_buildinfo_ready" ] || ! _buildinfo_on "${BUILDINFO_FINALIZE:-}" yes yes || [ -e "$_buildinfo_capture/tried" ]; then
 		return 0
 	fi
 	_buildinfo_status=0
@@ -374,6 +471,7 @@ _buildinfo_finalize() {
 		umask 022 # as abuild's for its packages, whatever the recipe did
 		true >"$_buildinfo_capture/tried"
 		. "$_buildinfo_dir/program.sh"
+		export BUILDINFO_QUIET="${BUILDINFO_QUIET:-}" BUILDINFO_LOG="${BUILDINFO_LOG:-}"
 		# shellcheck disable=SC2154 # set in program.sh
 		exec "$_buildinfo_python" -I -m buildinfo finalize --before-index "$_buildinfo_capture"
 	) || _buildinfo_status=$?

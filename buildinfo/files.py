@@ -7,12 +7,13 @@ import os
 from pathlib import Path
 
 from buildinfo.errors import UnreadableError
+from buildinfo.leftovers import create, remove_abandoned
 
 
 def replace_file(path: Path, data: bytes, mode: int | None = None) -> None:
     """Write a file so that a reader sees the old bytes or the new ones, whatever happens in between.
 
-    What an interrupted write left beside it is removed.
+    What an interrupted write left beside it is removed, and what another process is writing there is not.
 
     Args:
         path: the file.
@@ -23,17 +24,16 @@ def replace_file(path: Path, data: bytes, mode: int | None = None) -> None:
         UnreadableError: it cannot be written; the old file is as it was.
     """
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        left.unlink(missing_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        remove_abandoned(left)
+    beside = path.with_name(f".{path.name}.{int.from_bytes(os.urandom(6))}.part")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644 if mode is None else mode)
-        with os.fdopen(descriptor, "wb") as stream:
+        with os.fdopen(create(beside, 0o644 if mode is None else mode), "wb") as stream:
             if mode is not None:
-                os.fchmod(descriptor, mode)
+                os.fchmod(stream.fileno(), mode)
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        beside.replace(path)
+            beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise UnreadableError(f"cannot be written: {error.strerror}", where=path) from error

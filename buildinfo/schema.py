@@ -10,7 +10,9 @@ from buildinfo.errors import UsageError
 #: Name -> what it describes.
 SCHEMAS = {
     "buildinfo": "the record of a build, X.buildinfo.toml, as parsed",
+    "build-log": "a line of the file that BUILDINFO_LOG names",
     "compare-records": "what compare-records --json prints",
+    "finalize": "what finalize --json prints",
     "index": "what index reproduced --json prints",
     "normalize": "what normalize --json prints",
     "signature": "what signature VERB --json prints",
@@ -28,13 +30,16 @@ def render(name: str) -> str:
         raise UsageError(f"no schema is named {name}", mend=f"there are: {', '.join(SCHEMAS)}")
     from pydantic import TypeAdapter
 
+    from buildinfo.capture.outcome import FinalizeReport, LogLine
     from buildinfo.model import BuildInfo, NormalizeReport
     from buildinfo.signature_report import IndexReport, SignatureReport
     from buildinfo.verify.report import RecordsReport, Report
 
     models: dict[str, Any] = {
         "buildinfo": BuildInfo,
+        "build-log": LogLine,
         "compare-records": RecordsReport,
+        "finalize": FinalizeReport,
         "index": IndexReport,
         "normalize": NormalizeReport,
         "signature": SignatureReport,

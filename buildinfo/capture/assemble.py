@@ -16,6 +16,7 @@ from buildinfo.capture.inputs import read_inputs
 from buildinfo.capture.normalizing import Recorded
 from buildinfo.capture.reader import Capture
 from buildinfo.capture.redact import Placeholders, cut_secrets, jobs, public_url, remote_url
+from buildinfo.capture.settings import is_on
 from buildinfo.capture.tools import read_tools
 from buildinfo.document import digests, to_document
 from buildinfo.model import (
@@ -215,7 +216,7 @@ def _conditions(capture: Capture, placeholders: Placeholders) -> Conditions:
 def _public_paths(capture: Capture) -> dict[str, Text]:
     patterns = (*PUBLIC_PATHS, *capture.local.get("BUILDINFO_PATH_PATTERNS", "").split())
     startdir = capture.paths.get("startdir", "")
-    asked = capture.local.get("BUILDINFO_PATHS") == "1"
+    asked = is_on(capture.local, "BUILDINFO_PATHS")
     if not asked and not any(fnmatch.fnmatchcase(startdir, pattern) for pattern in patterns):
         return {}
     names = ("startdir", "srcdir", "pkgbasedir", "tmpdir", "builddir")

@@ -14,10 +14,13 @@ from buildinfo import __version__
 from buildinfo.apk.pkginfo import PkgInfo, parse_pkginfo
 from buildinfo.capture.assemble import assemble
 from buildinfo.capture.normalizing import Normalizer, Recorded
+from buildinfo.capture.pending import remove_predecessors
 from buildinfo.capture.reader import PLAIN_NAME, Capture, read_capture
+from buildinfo.capture.settings import is_on
 from buildinfo.document import dumps
 from buildinfo.errors import BuildinfoError, CaptureError, UnreadableError
 from buildinfo.files import replace_file
+from buildinfo.leftovers import sweep
 from buildinfo.record_signature import sign_record, signature_path
 
 #: Suffix of the record beside the packages.
@@ -31,19 +34,48 @@ class Finalized:
     """What finalize did.
 
     Attributes:
+        capture: what was captured.
         record: the file that was written, or found as it would have been written.
         written: whether its bytes changed.
         packages: the packages that it describes.
         normalized: those of them whose bytes changed.
+        left_alone: how many files in them were left alone for a reason.
+        taints: their names.
         notes: what the user should know, one line each.
+        failed: something could not be done, such as signing; the capture stays, to try again.
+        keep: the capture stays because the user wants it.
     """
 
-    capture: Path
+    capture: Capture
     record: Path
     written: bool
     packages: tuple[Path, ...]
     normalized: tuple[Path, ...]
+    left_alone: int
+    taints: tuple[str, ...]
     notes: tuple[str, ...]
+    failed: bool
+    keep: bool
+
+    def dispose(self) -> None:
+        """Remove the capture, which has done its work, and those of builds of the same that had failed before.
+
+        One that is kept, or cannot be removed, is marked: nobody takes it for new.
+
+        Raises:
+            UnreadableError: it can be neither removed nor marked.
+        """
+        path = self.capture.path
+        if self.failed:
+            return
+        remove_predecessors(path)
+        if not self.keep:
+            shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            try:
+                (path / "finalized").touch()
+            except OSError as error:
+                raise UnreadableError(f"cannot be removed or marked: {error.strerror}", where=path) from error
 
 
 def finalize(
@@ -53,6 +85,7 @@ def finalize(
     keep: bool = False,
     unsigned: bool = False,
     sign: bool = False,
+    hold: bool = False,
 ) -> Finalized:
     """Normalize the packages of a capture and write its buildinfo.
 
@@ -63,6 +96,7 @@ def finalize(
         keep: leave the capture where it is; it is removed otherwise.
         unsigned: a package that changes loses its signature; otherwise it is signed anew with the same key.
         sign: sign the record with the packager's key; what the capture's BUILDINFO_SIGN asks for, unless `unsigned`.
+        hold: leave `dispose` to the caller, who has something to do before that.
 
     Raises:
         CaptureError: the capture is incomplete or damaged.
@@ -89,21 +123,33 @@ def finalize(
     if normalizer.failed:
         notes[-1] += f" {kept} --reindex {path})"
     failed = normalizer.failed
-    if sign or (capture.local.get("BUILDINFO_SIGN") == "1" and not unsigned):
+    if sign or (is_on(capture.local, "BUILDINFO_SIGN") and not unsigned):
         try:
             _sign(target, data, capture, packages)
         except (BuildinfoError, OSError) as error:
             failed = True
             notes.append(f"the record is not signed: {error} {kept} --sign {path})")
-    _dispose(path, keep or failed or capture.local.get("BUILDINFO_KEEP") == "1")
     notes += [f"{taint.name}: {taint.reason}" for taint in record.taints if taint.name == "missing-file"]
     if capture.hooks != __version__:
         notes.append(
             f"the hooks that captured this build are version {capture.hooks}, this program is {__version__}: "
             "run abuild-buildinfo enable"
         )
-    files = tuple(folder / name for name in sorted(packages))
-    return Finalized(path, target, written, files, tuple(normalizer.changed), tuple(notes))
+    done = Finalized(
+        capture=capture,
+        record=target,
+        written=written,
+        packages=tuple(folder / name for name in sorted(packages)),
+        normalized=tuple(normalizer.changed),
+        left_alone=sum(len(entry.left_alone) for entry in packages.values()),
+        taints=tuple(taint.name for taint in record.taints),
+        notes=tuple(notes),
+        failed=failed,
+        keep=keep or is_on(capture.local, "BUILDINFO_KEEP"),
+    )
+    if not hold:
+        done.dispose()
+    return done
 
 
 def _sign(target: Path, record: bytes, capture: Capture, packages: dict[str, Recorded]) -> None:
@@ -138,6 +184,7 @@ def _packages(capture: Capture, folder: Path, normalizer: Normalizer) -> dict[st
             mend="build again",
         )
     packages: dict[str, Recorded] = {}
+    swept: set[str] = set()
     for info in built:
         arch = capture.recipe["CARCH"] if info.arch in (None, "noarch") else info.arch
         name = f"{arch}/{info.pkgname}-{info.pkgver}.apk"
@@ -148,6 +195,9 @@ def _packages(capture: Capture, folder: Path, normalizer: Normalizer) -> dict[st
                 where=file,
                 mend="build again, or name the folder that holds it with --packages",
             )
+        if arch not in swept:
+            swept.add(arch)
+            sweep(folder / arch)
         packages[name] = normalizer.normalize(name, file, info)
     return packages
 
@@ -163,14 +213,3 @@ def _built(capture: Capture, name: str) -> PkgInfo:
 def _memory(path: Path) -> Path | None:
     """Where hashes of tools are remembered: beside the captures, in the user's state folder."""
     return path.parent.parent / "hashes.json" if path.parent.name == "captures" else None
-
-
-def _dispose(path: Path, keep: bool) -> None:
-    """The capture has done its work. One that is kept or cannot be removed is marked: nobody takes it for new."""
-    if not keep:
-        shutil.rmtree(path, ignore_errors=True)
-    if path.exists():
-        try:
-            (path / "finalized").touch()
-        except OSError as error:
-            raise UnreadableError(f"cannot be removed or marked: {error.strerror}", where=path) from error

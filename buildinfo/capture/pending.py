@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import glob
+import os
+import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from buildinfo.capture.reader import read_plain, values
 from buildinfo.errors import UsageError
+
+#: What the hooks name a capture: ORIGIN-VERSION.ARCH, the process, and the time if it had to make room.
+_NAME: Final = re.compile(r"(?P<build>.+-r[^-.]*\.[^.]+)\.[0-9]+(\.[0-9]+)?")
 
 
 def captures_folder(environment: Mapping[str, str]) -> Path:
@@ -29,6 +37,78 @@ def pending(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_dir() and not (path / "finalized").exists())
+
+
+def is_complete(path: Path) -> bool:
+    """Whether the packages of the build were made: there is something to finalize."""
+    return (path / "complete").exists()
+
+
+def build_of(path: Path) -> str | None:
+    """ORIGIN-VERSION.ARCH that a capture is named after; None if the hooks give no such name."""
+    match = _NAME.fullmatch(path.name)
+    return None if match is None else match["build"]
+
+
+def why_failed(path: Path) -> str:
+    """What ended the build of an incomplete capture, in one clause."""
+    if error := last_line(path / "errors"):
+        return f"its build failed: {error}"
+    if (path / "told").exists():
+        said = last_line(path / "log")
+        return "a step of the hooks failed" + (f": {said}" if said else "")
+    return "its build ended before it had packages"
+
+
+def last_line(path: Path) -> str:
+    """The last line of a plain file that has something in it, fit for a report; "" if there is none."""
+    try:
+        lines = read_plain(path, 1 << 24)[-4096:].decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    line = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return "".join(char if char.isprintable() else "?" for char in line)[:200]
+
+
+def remove_predecessors(path: Path) -> list[Path]:
+    """Remove the captures of earlier builds of the same aport that failed, now that one is finalized.
+
+    The same is the same name, version and architecture, in the same folder. Complete captures stay, and so do those of
+    builds that run, and what belongs to somebody else.
+
+    Args:
+        path: the capture of the build that went well; still there.
+
+    Returns:
+        What was removed.
+    """
+    build, age = build_of(path), _age(path)
+    if build is None:
+        return []
+    removed = []
+    for other in sorted(path.parent.glob(f"{glob.escape(build)}.*")):
+        if other != path and build_of(other) == build and is_failed(other) and _age(other) <= age:
+            shutil.rmtree(other, ignore_errors=True)
+            removed.append(other)
+    return removed
+
+
+def is_failed(path: Path) -> bool:
+    """Whether a folder is the caller's own capture of a build that ended before it was complete."""
+    try:
+        mine = path.lstat().st_uid == os.geteuid()
+    except OSError:
+        return False
+    plain = path.is_dir() and not path.is_symlink() and build_of(path) is not None
+    return mine and plain and not is_complete(path) and not (path / "finalized").exists() and not running(path)
+
+
+def _age(path: Path) -> int:
+    """When a capture was begun: the later, the larger."""
+    try:
+        return (path / "format").lstat().st_mtime_ns
+    except OSError:
+        return path.lstat().st_mtime_ns
 
 
 def running(path: Path, proc: Path = Path("/proc")) -> bool:

@@ -3,61 +3,104 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from buildinfo.capture.outcome import BuildOutcome, IndexOutcome
+
+DESCRIPTION = """\
+Makes a buildinfo of each capture, beside its packages, which become deterministic. An index that does not have them
+as they are now is made anew and signed, once for all captures. Captures of builds that failed are passed over.
+
+Exit status: 0 done, 1 an index is stale and left so (--no-reindex), 2 something could not be done.
+"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
     parser.add_argument("captures", metavar="CAPTURE", nargs="*", type=Path, help="default: all that are left behind")
     parser.add_argument("--packages", metavar="DIR", type=Path, help="folder with the ARCH folders that hold them")
-    parser.add_argument("--reindex", action="store_true", help="make an index that became stale anew, and sign it")
+    index = parser.add_mutually_exclusive_group()
+    index.add_argument("--reindex", action="store_true", help="make every index that an earlier run left stale, too")
+    index.add_argument("--no-reindex", action="store_true", help="leave a stale index as it is, and name it")
     parser.add_argument(
         "--unsigned", action="store_true", help="do not sign: packages that change lose their signature"
     )
     parser.add_argument("--sign", action="store_true", help="sign the buildinfo with the packager's key")
     parser.add_argument("--keep", action="store_true", help="do not remove the capture")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--before-index", action="store_true", help=argparse.SUPPRESS)  # the hooks: apk index comes
 
 
 def run(args: argparse.Namespace) -> int:
-    from buildinfo.capture.finalize import finalize
-    from buildinfo.capture.pending import captures_folder, pending, running
-    from buildinfo.errors import BuildinfoError
+    from buildinfo.capture.batch import Batch
 
-    captures = args.captures or [path for path in pending(captures_folder(os.environ)) if not running(path)]
-    if not captures:
+    def tell(outcome: BuildOutcome | IndexOutcome) -> None:
+        _complain(outcome)
+        if not args.json:
+            _print(outcome)
+
+    batch = Batch(os.environ, tell, packages=args.packages, unsigned=args.unsigned, sign=args.sign, keep=args.keep)
+    for capture in args.captures:
+        batch.capture(capture, before_index=args.before_index)
+    if not args.captures:
+        batch.left_behind()
+    if args.before_index:
+        _tell_of_success(batch.report.builds)
+    else:
+        batch.indices(mend=not args.no_reindex, everything=args.reindex or not args.captures)
+    if args.json:
+        from dataclasses import asdict
+
+        print(json.dumps(asdict(batch.report), indent=2))
+    elif not batch.report.builds and not batch.report.indices:
         print("no captures are left behind")
-    status = 0
-    for capture in captures:
-        try:
-            done = finalize(capture, repodest=args.packages, keep=args.keep, unsigned=args.unsigned, sign=args.sign)
-            print(f"{done.record}: {'written' if done.written else 'unchanged'}")
-            for package in done.normalized:
-                print(f"{package}: normalized")
-            for note in done.notes:
-                print(f"abuild-buildinfo: {done.record.name}: {note}", file=sys.stderr)
-            if not args.before_index and not _index(done.packages, args):
-                status = max(status, 1)
-        except (BuildinfoError, OSError) as error:
-            print(f"abuild-buildinfo: {error}", file=sys.stderr)
-            status = 2
-    return status
+    return batch.status
 
 
-def _index(packages: tuple[Path, ...], args: argparse.Namespace) -> bool:
-    """Name the indices that do not say what these packages are; remake them if asked. True if all are right."""
-    from buildinfo.capture.reindex import reindex, stale
+def _print(outcome: BuildOutcome | IndexOutcome) -> None:
+    """What was done."""
+    if hasattr(outcome, "path"):
+        if outcome.result == "made-anew":
+            print(f"{outcome.path}: made anew")
+    elif outcome.record is not None:
+        print(f"{outcome.record}: {'written' if outcome.written else 'unchanged'}")
+        for package in outcome.normalized:
+            print(f"{package}: normalized")
 
-    right = True
-    for folder, why in stale(packages).items():
-        if args.reindex:
-            reindex(folder, sign=not args.unsigned)
-            print(f"{folder / 'APKINDEX.tar.gz'}: made anew")
-        else:
-            print(
-                f"abuild-buildinfo: {folder / 'APKINDEX.tar.gz'} is stale: {why} (run finalize --reindex)",
-                file=sys.stderr,
-            )
-            right = False
-    return right
+
+def _complain(outcome: BuildOutcome | IndexOutcome) -> None:
+    """What the user should know."""
+    if hasattr(outcome, "path"):
+        if outcome.result == "stale":
+            _say(f"{outcome.path} is stale: {outcome.reason} (run finalize --reindex)")
+        elif outcome.result == "error":
+            mend = "when that is mended, run finalize again"
+            _say(f"{outcome.path} is stale and could not be made anew: {outcome.reason} ({mend})")
+    elif outcome.record is not None:
+        for note in outcome.notes:
+            _say(f"{Path(outcome.record).name}: {note}")
+    elif outcome.result == "failed":
+        _say(f"{outcome.capture} is passed over: {outcome.reason} (doctor --clean removes it)")
+    else:
+        for line in (outcome.reason, *outcome.notes):
+            _say(str(line))
+
+
+def _tell_of_success(builds: list[BuildOutcome]) -> None:
+    """At the index abuild's own output goes on; one line says where the record is."""
+    from buildinfo.capture.outcome import in_one_line
+    from buildinfo.capture.settings import is_on
+
+    if not is_on(os.environ, "BUILDINFO_QUIET"):
+        for outcome in builds:
+            if outcome.record is not None:
+                _say(in_one_line(outcome))
+
+
+def _say(text: str) -> None:
+    print(f"abuild-buildinfo: {text}", file=sys.stderr)

@@ -8,10 +8,12 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO, Final
 
 from buildinfo.errors import UnreadableError
+from buildinfo.leftovers import WHOLE, create, part_name, sweep
 
 INDEX: Final = "APKINDEX.tar.gz"
 
@@ -19,6 +21,8 @@ INDEX: Final = "APKINDEX.tar.gz"
 @contextmanager
 def beside(source: Path, target: Path, write: Callable[[IO[bytes]], None], *, kept: bool) -> Iterator[Path]:
     """Writes a new file in the folder of `target`, to be renamed to it; gone afterwards if it was not.
+
+    What an interrupted run left in that folder is removed first, once for each folder.
 
     Args:
         source: what the new file gets its owner, mode, access lists, capabilities and other attributes from.
@@ -29,11 +33,14 @@ def beside(source: Path, target: Path, write: Callable[[IO[bytes]], None], *, ke
     Raises:
         UnreadableError: it cannot be written or renamed, or would have another owner.
     """
-    new = target.parent / f".abuild-buildinfo.{os.urandom(8).hex()}.part"
+    new = target.parent / part_name()
+    held = -1
     try:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        with os.fdopen(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
+        _sweep_once(target.parent)
+        held = create(new, 0o600)
+        with os.fdopen(os.dup(held), "w+b") as file:
             write(file)
             file.flush()
             _keep_status(file, source, kept=kept)
@@ -43,6 +50,13 @@ def beside(source: Path, target: Path, write: Callable[[IO[bytes]], None], *, ke
         raise UnreadableError(f"cannot be written: {error.strerror}", where=target) from error
     finally:
         new.unlink(missing_ok=True)
+        if held >= 0:
+            os.close(held)
+
+
+@cache
+def _sweep_once(folder: Path) -> None:
+    sweep(folder)
 
 
 def later_than_index(folder: Path) -> float:
@@ -56,14 +70,15 @@ def later_than_index(folder: Path) -> float:
 def write_over(target: Path, new: Path) -> None:
     """Writes the bytes of `new` into `target`, so that its other names show them too; its times change.
 
-    Meanwhile the new file has another name, which stays where this is interrupted: nothing is lost.
+    Meanwhile the new file has another name, with the inode of the target in it, which stays where this is interrupted:
+    nothing is lost.
 
     Raises:
         UnreadableError: it was written in part.
         OSError: it cannot be written, and was not.
     """
     with _opened(target) as file:
-        whole = new.rename(new.with_suffix(".whole"))
+        whole = new.rename(new.with_suffix(f".{os.fstat(file.fileno()).st_ino}{WHOLE}"))
         try:
             with whole.open("rb") as source:
                 while piece := source.read(1 << 20):

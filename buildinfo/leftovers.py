@@ -1,0 +1,179 @@
+"""Files that are written beside their place, and what an interruption leaves of them.
+
+Whoever writes such a file holds a lock on it (flock(2)) until it has its name, or is gone. So one that can be locked
+has no writer any more, whatever process numbers say.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+#: What is still being written, or was when its writer died.
+PART: Final = ".part"
+#: New content of a file that was being written over: where that was interrupted, nothing else has it whole.
+WHOLE: Final = ".whole"
+
+_OURS: Final = re.compile(
+    r"\.abuild-buildinfo\.[0-9a-f]{16}\.(part|([0-9]+\.)?whole)|\..+\.buildinfo\.toml(\.sig)?\.[0-9]+\.part"
+)
+
+
+def part_name() -> str:
+    """A name for a file or folder that is being written, which no other has."""
+    return f".abuild-buildinfo.{os.urandom(8).hex()}{PART}"
+
+
+def is_leftover_name(name: str) -> bool:
+    """Whether only this program gives a file that name, while it writes."""
+    return _OURS.fullmatch(name) is not None
+
+
+def create(path: Path, mode: int) -> int:
+    """Create a file and lock it; the lock is held while the descriptor, or a copy of it, is open.
+
+    Returns:
+        A descriptor for reading and writing.
+
+    Raises:
+        OSError: it cannot be created, or is there.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+        lock(descriptor)
+        if os.fstat(descriptor).st_nlink:  # else somebody took it for abandoned just before
+            return descriptor
+        os.close(descriptor)
+
+
+def create_folder(path: Path) -> int:
+    """Create a folder and lock it, as `create` does a file.
+
+    Raises:
+        OSError: it cannot be created, or is there.
+    """
+    while True:
+        path.mkdir(0o700)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        lock(descriptor)
+        if path.exists():
+            return descriptor
+        os.close(descriptor)
+
+
+def lock(descriptor: int) -> None:
+    """Lock a file or folder, as far as its file system can."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether the writer of a file or folder of ours is gone; False where that cannot be told."""
+    with suppress(OSError):
+        descriptor = _locked(path)
+        if descriptor is not None:
+            os.close(descriptor)
+            return True
+    return False
+
+
+def remove_abandoned(path: Path) -> bool:
+    """Remove a file or folder whose writer is gone.
+
+    Returns:
+        Whether it was removed. A stranger's, and what is still being written, stays.
+    """
+    try:
+        descriptor = _locked(path)
+    except OSError:
+        return False
+    if descriptor is None:
+        return False
+    try:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return not path.exists()
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What an interruption left in a folder, or what is being written there."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                Path(entry.path) for entry in entries if entry.name[0] == "." and is_leftover_name(entry.name)
+            )
+    except OSError:
+        return []
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove the unfinished files in a folder whose writers are gone; what may hold the only copy of something stays.
+
+    Returns:
+        What was removed.
+    """
+    return [path for path in leftovers(folder) if is_spare(path) and remove_abandoned(path)]
+
+
+def is_spare(path: Path) -> bool:
+    """Whether nothing is lost with a leftover: unfinished, or the same bytes have their place in the folder."""
+    return path.suffix == PART or twin(path) is not None
+
+
+def twin(whole: Path) -> Path | None:
+    """The file in the folder that has the content of a `.whole` one; None if none has."""
+    size = whole.stat().st_size
+    for path in sorted(whole.parent.iterdir()):
+        if path == whole or path.is_symlink() or not path.is_file() or path.stat().st_size != size:
+            continue
+        if not is_leftover_name(path.name) and _equal(path, whole):
+            return path
+    return None
+
+
+def interrupted(whole: Path) -> Path | None:
+    """The file that was being written over when a `.whole` one was left: its name holds the inode's number."""
+    number = whole.name.split(".")[-2]
+    for path in sorted(whole.parent.iterdir()) if number.isdecimal() else ():
+        if path != whole and str(path.lstat().st_ino) == number:
+            return path
+    return None
+
+
+def _equal(one: Path, other: Path) -> bool:
+    with one.open("rb") as first, other.open("rb") as second:
+        while (piece := first.read(1 << 20)) == second.read(1 << 20):
+            if not piece:
+                return True
+    return False
+
+
+def _locked(path: Path) -> int | None:
+    """A descriptor of a file or folder of the caller's own, locked; None if it is not, or somebody holds the lock.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        kept = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+        if kept and status.st_uid == os.geteuid() and os.path.samestat(status, path.lstat()):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+    except OSError:
+        pass
+    os.close(descriptor)
+    return None
