@@ -172,9 +172,7 @@ def _sign(target: Path, record: bytes, capture: Capture, packages: dict[str, Rec
 
 def _packages(capture: Capture, folder: Path, normalizer: Normalizer) -> dict[str, Recorded]:
     """Verify and normalize every package of the build: ``ARCH/FILE`` -> what it is now."""
-    captured = [_built(capture, name) for name in sorted(capture.files) if name.startswith("pkginfo/")]
-    # Another build may have left its own in the same folder.
-    built = [info for info in captured if (info.origin, info.pkgver) == (capture.recipe["pkgname"], capture.version)]
+    built = _built_here(capture)
     expected = {word.partition(":")[0] for word in capture.words("allpackages")}
     absent = expected - {info.pkgname for info in built}
     if not built or absent:
@@ -184,10 +182,9 @@ def _packages(capture: Capture, folder: Path, normalizer: Normalizer) -> dict[st
             mend="build again",
         )
     packages: dict[str, Recorded] = {}
-    swept: set[str] = set()
+    swept: set[Path] = set()
     for info in built:
-        arch = capture.recipe["CARCH"] if info.arch in (None, "noarch") else info.arch
-        name = f"{arch}/{info.pkgname}-{info.pkgver}.apk"
+        name = _place(capture, info)
         file = folder / name
         if not file.is_file():
             raise UnreadableError(
@@ -195,11 +192,33 @@ def _packages(capture: Capture, folder: Path, normalizer: Normalizer) -> dict[st
                 where=file,
                 mend="build again, or name the folder that holds it with --packages",
             )
-        if arch not in swept:
-            swept.add(arch)
-            sweep(folder / arch)
+        if file.parent not in swept:
+            swept.add(file.parent)
+            sweep(file.parent)
         packages[name] = normalizer.normalize(name, file, info)
     return packages
+
+
+def built_packages(capture: Capture) -> list[tuple[Path, PkgInfo]]:
+    """The packages of a build, where it put them, and what it said of each.
+
+    Raises:
+        CaptureError, FormatError: the capture names no package.
+    """
+    folder = Path(capture.local.get("REPODEST", ""), capture.local.get("repo", ""))
+    return [(folder / _place(capture, info), info) for info in _built_here(capture)]
+
+
+def _built_here(capture: Capture) -> list[PkgInfo]:
+    captured = [_built(capture, name) for name in sorted(capture.files) if name.startswith("pkginfo/")]
+    # Another build may have left its own in the same folder.
+    return [info for info in captured if (info.origin, info.pkgver) == (capture.recipe["pkgname"], capture.version)]
+
+
+def _place(capture: Capture, info: PkgInfo) -> str:
+    """ARCH/FILE."""
+    arch = capture.recipe["CARCH"] if info.arch in (None, "noarch") else info.arch
+    return f"{arch}/{info.pkgname}-{info.pkgver}.apk"
 
 
 def _built(capture: Capture, name: str) -> PkgInfo:

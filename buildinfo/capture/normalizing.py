@@ -163,6 +163,19 @@ def _recorded(package: Package, report: Report) -> Recorded:
     )
 
 
+def is_of(capture: Capture, file: Path, built: PkgInfo) -> bool:
+    """Whether a package is the one that a captured build made, or what normalization made of that.
+
+    Raises:
+        FormatError, UnreadableError: it cannot be read.
+    """
+    package = read_package(file, members=False)
+    if package.pkginfo.datahash == built.datahash:
+        return True
+    entries = _read_journal(capture.path / JOURNAL).values()
+    return any(isinstance(entry, dict) and entry.get("sha256") == package.sha256 for entry in entries)
+
+
 def _check(package: Package, file: Path, built: PkgInfo) -> None:
     if package.pkginfo.datahash != built.datahash:
         raise IntegrityError("this is not the package that the captured build made", where=file, mend="build again")

@@ -13,6 +13,8 @@ from buildinfo.install.situation import Finding, Situation, last_line
 
 #: A capture holds a copy of the installed database: a few megabytes.
 ROOM = 64 << 20
+#: Leftovers that are named one by one.
+MOST = 20
 
 
 def _folder(situation: Situation) -> Path:
@@ -49,6 +51,19 @@ def captures(situation: Situation) -> Iterator[Finding]:
         yield Finding("captures", "ok", "no captures are left behind")
     for capture in left:
         yield _capture(capture, situation.proc)
+
+
+def left_over(situation: Situation) -> Iterator[Finding]:
+    """What interrupted runs and removed packages left in the folders of packages, and indices that are stale."""
+    from buildinfo.install.leftovers import CLEAN, beside_packages, stale_indices
+
+    found = [*stale_indices(situation), *beside_packages(situation)]
+    for item in found[:MOST]:
+        yield Finding("leftovers", "warn", f"{item.path} is left over: {item.why}", item.mend or CLEAN)
+    if len(found) > MOST:
+        yield Finding("leftovers", "warn", f"{len(found) - MOST} more are left over", CLEAN)
+    if not found:
+        yield Finding("leftovers", "ok", "nothing is left over beside packages")
 
 
 def _capture(capture: Path, proc: Path) -> Finding:

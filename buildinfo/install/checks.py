@@ -18,6 +18,7 @@ CHECKS: dict[str, Check] = {
     "hooks": config_checks.hook_copies,
     "program": config_checks.program,
     "config": config_checks.syntax,
+    "settings": config_checks.settings,
     "bypass": config_checks.bypass,
     "abuild": machine_checks.abuild,
     "programs": machine_checks.programs,
@@ -27,6 +28,7 @@ CHECKS: dict[str, Check] = {
     "usr-local": machine_checks.usr_local,
     "rootbld": machine_checks.rootbld,
     "state": capture_checks.state,
+    "leftovers": capture_checks.left_over,
     "captures": capture_checks.captures,
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import buildinfo
+from buildinfo.capture.settings import FLAGS, PREFIX, TEXTS, oddities
 from buildinfo.errors import MissingToolError
 from buildinfo.install import hooks
 from buildinfo.install.interpreter import closed_to_others, lacking_in, needed_by, version_in
@@ -147,6 +148,18 @@ def syntax(situation: Situation) -> Iterator[Finding]:
             yield Finding("config", "fail", f"{name} cannot parse {scope.config}{where}", "mend the file")
         if not broken:
             yield Finding("config", "ok", f"{scope.config} parses")
+
+
+def settings(situation: Situation) -> Iterator[Finding]:
+    """Is every setting of the hooks one that they know, and read as it was meant? No value is shown."""
+    values = {name: situation.value(name) for name in (*FLAGS, *TEXTS)}
+    clauses = list(oddities(values, situation.setting_names))
+    for clause in clauses:
+        name = next(word for word in clause.split() if word.startswith(PREFIX))
+        mend = "write yes or no" if name in FLAGS else "see the settings in README.md"
+        yield Finding("settings", "warn", f"{clause}{_set_where(situation, name)}", mend)
+    if not clauses:
+        yield Finding("settings", "ok", "every setting of the hooks is one that they know")
 
 
 def bypass(situation: Situation) -> Iterator[Finding]:

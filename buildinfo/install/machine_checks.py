@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from buildinfo.apk.keys import PublicKey, read_private_key, read_public_key
+from buildinfo.errors import FormatError, UsageError
 from buildinfo.install.config_checks import user_folder
 from buildinfo.install.places import plain
 from buildinfo.install.situation import Finding, Situation
@@ -38,45 +41,74 @@ def abuild(situation: Situation) -> Iterator[Finding]:
 
 def programs(situation: Situation) -> Iterator[Finding]:
     """The programs that a build's bytes or its record depend on."""
-    for name, status, loss, mend in (
-        ("apk", "fail", "no index can be made", "apk add apk-tools"),
-        ("pigz", "warn", "the bytes of packages differ from those that Alpine's builders make", "apk add pigz"),
-        ("git", "warn", "records name no commit, and the epoch is the APKBUILD's time", "apk add git"),
+    gzip = "abuild compresses with gzip, and finalize makes its packages anew as pigz would, and signs them again"
+    for name, status, use, loss, mend in (
+        ("apk", "fail", "", "no index can be made", "apk add apk-tools"),
+        ("pigz", "warn", ", which abuild compresses packages with", gzip, "apk add pigz"),
+        ("git", "warn", "", "records name no commit, and the epoch is the APKBUILD's time", "apk add git"),
     ):
         path = situation.find(name)
         if path is None:
             yield Finding(name, status, f"{name} is not on PATH: {loss}", mend)
         else:
-            yield Finding(name, "ok", f"{name} is {path}")
+            yield Finding(name, "ok", f"{name} is {path}{use}")
 
 
 def key(situation: Situation) -> Iterator[Finding]:
-    """Is there a key to sign with, and does this machine trust it? A value is shown only as the name of a file."""
+    """Is there a key to sign with, and does this machine trust it? A value is shown only where it is a path."""
     value = situation.value("PACKAGER_PRIVKEY")
     if not value:
         yield Finding("key", "fail", "PACKAGER_PRIVKEY is not set", "abuild-keygen -a -i")
         return
     private = Path(value)
     if not _is_file(private):
-        yield Finding("key", "fail", "PACKAGER_PRIVKEY names no file", "abuild-keygen -a -i")
+        # It may be the key itself, which nobody should see.
+        named = f", {plain(value)}," if value.startswith("/") and len(value) < 1000 and "\n" not in value else ""
+        yield Finding("key", "fail", f"PACKAGER_PRIVKEY{named} names no file", "abuild-keygen -a -i")
         return
+    yield from _private_key(private, Path(situation.value("PACKAGER_PUBKEY") or f"{private}.pub"), situation.root)
+
+
+def _private_key(private: Path, public: Path, root: Path) -> Iterator[Finding]:
     if not os.access(private, os.R_OK):
-        yield Finding("key", "fail", f"{private.name} cannot be read", "check its owner and mode")
+        yield Finding("key", "fail", f"{private} cannot be read", "check its owner and mode")
         return
-    public = Path(situation.value("PACKAGER_PUBKEY") or f"{private}.pub")
+    try:
+        signs = read_private_key(private).public_key()
+    except (FormatError, UsageError) as error:
+        what = "encrypted, and abuild-sign cannot ask" if isinstance(error, UsageError) else error.what
+        mend = "name a key without a passphrase" if isinstance(error, UsageError) else "abuild-keygen -a -i"
+        yield Finding("key", "fail", f"{private} cannot sign: {what}", mend)
+        return
     if not _is_file(public):
-        mend = "openssl rsa -pubout makes it from the private key"
-        yield Finding("key", "fail", f"{private.name} has no public key beside it", mend)
+        mend = f"openssl rsa -in {shlex.quote(str(private))} -pubout -out {shlex.quote(str(public))}"
+        yield Finding("key", "fail", f"{private} has no public key: {public} is not there", mend)
         return
-    trusted = situation.root / "etc/apk/keys" / public.name
+    if (why := _mismatch(signs, public)) is not None:
+        yield Finding("key", "fail", f"{public} {why} {private}", "abuild-keygen -a -i makes a new pair")
+        return
+    if private.stat().st_mode & 0o077:
+        mend = f"chmod 600 {shlex.quote(str(private))}"
+        yield Finding("key", "warn", f"{private} can be read by other users, who could sign packages", mend)
+    trusted = root / "etc/apk/keys" / public.name
     if not _is_file(trusted):
         mend = f"copy it to {trusted.parent}"
-        yield Finding("key", "warn", f"{public.name} is not trusted on this machine", mend)
+        yield Finding("key", "warn", f"{public} is not trusted on this machine", mend)
     elif trusted.read_bytes() != public.read_bytes():
-        mend = f"copy the right one to {trusted.parent}"
+        mend = f"copy {public} to {trusted.parent}"
         yield Finding("key", "warn", f"{trusted} is another key than the one that signs", mend)
     else:
-        yield Finding("key", "ok", f"{private.name} signs and is trusted on this machine")
+        yield Finding("key", "ok", f"{private} signs and is trusted on this machine")
+
+
+def _mismatch(signs: PublicKey, public: Path) -> str | None:
+    """Why a file is not the public half of a key; None if it is."""
+    try:
+        stated = read_public_key(public)
+    except FormatError:
+        return "is no public key, and does not belong to"
+    same = stated.key.public_numbers() == signs.key.public_numbers()
+    return None if same else "is the public key of another than"
 
 
 def _is_file(path: Path) -> bool:
@@ -104,10 +136,13 @@ def locale(situation: Situation) -> Iterator[Finding]:
 
 def environment(situation: Situation) -> Iterator[Finding]:
     """Variables that tar, pigz and gzip take options from."""
-    names = [name for name in ("TAR_OPTIONS", "PIGZ", "GZIP") if situation.environ.get(name)]
+    if situation.environ.get("TAR_OPTIONS"):
+        yield Finding("environment", "warn", "TAR_OPTIONS changes the bytes of packages", "unset it")
+    names = [name for name in ("PIGZ", "GZIP") if situation.environ.get(name)]
     if names:
-        yield Finding("environment", "warn", f"{', '.join(names)} changes the bytes of packages", "unset it")
-    else:
+        detail = f"{' and '.join(names)}: options of the compressor, so finalize has to compress every package again"
+        yield Finding("environment", "warn", detail, "unset it")
+    if not names and not situation.environ.get("TAR_OPTIONS"):
         yield Finding("environment", "ok", "TAR_OPTIONS, PIGZ and GZIP are not set")
 
 

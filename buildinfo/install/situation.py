@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from buildinfo.capture.settings import FLAGS, PREFIX, TEXTS
 from buildinfo.errors import BuildinfoError
 from buildinfo.install import hooks
 from buildinfo.install.places import Scope, plain, system_scope, user_scope
@@ -41,9 +42,12 @@ ANSWERS = (
     "FAKEROOT",
     "PACKAGER_PRIVKEY",
     "PACKAGER_PUBKEY",
-    "BUILDINFO_CAPTURES",
+    "REPODEST",
     "XDG_STATE_HOME",
     "HOME",
+    *FLAGS,
+    *TEXTS,
+    "buildinfo_names",
 )
 
 # Reads the configurations as abuild's readconfig does, under -e: $1 the system's, $2 the user's folder if neither
@@ -58,6 +62,7 @@ loaded_by_system=$_buildinfo_dir
 : "${ABUILD_USERDIR:=$2}"
 : "${ABUILD_USERCONF:=$ABUILD_USERDIR/abuild.conf}"
 [ -f "$ABUILD_USERCONF" ] && . "$ABUILD_USERCONF"
+buildinfo_names=$(set | sed -n 's/^\\(BUILDINFO_[A-Za-z0-9_]*\\)=.*/\\1/p') || :
 """ + "".join(f'printf "%s\\0" "${{{name}-}}" >&9\n' for name in ANSWERS)
 
 
@@ -140,6 +145,13 @@ class Situation:
     def value(self, name: str) -> str:
         """A setting of abuild: from its shell if that could be asked, else from the environment; "" if not set."""
         return self.environ.get(name, "") if self.answers is None else self.answers[name]
+
+    @property
+    def setting_names(self) -> list[str]:
+        """The names that are set and begin as those of our settings do."""
+        if self.answers is not None:
+            return self.answers["buildinfo_names"].split()
+        return [name for name in self.environ if name.startswith(PREFIX)]
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str] | None:
         """Run a program in this environment; None if it cannot be run or does not end."""

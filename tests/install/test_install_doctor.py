@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -277,15 +278,81 @@ def test_the_key(home: Path, tmp_path: Path) -> None:
     config(home).write_text(config(home).read_text() + f'PACKAGER_PRIVKEY="$ABUILD_USERDIR/{private.name}"\n')
     assert key()[0] == "fail"
     private.write_text("secret")
-    assert "no public key" in key()[1]
+    status, text = key()
+    assert (status, str(private) in text, "secret" in text) == ("fail", True, False)
+    assert "not a private key" in text
+    generate(private, "-aes128", "-passout", "pass:secret")
+    assert (key()[0], "encrypted" in key()[1]) == ("fail", True)
+    generate(private)
+    status, text = key()
+    assert (status, f"{private}.pub is not there" in text) == ("fail", True)
     Path(f"{private}.pub").write_text("public")
-    assert key()[0] == "warn"
+    assert "is no public key" in key()[1]
+    generate(tmp_path / "other.rsa")
+    publish(tmp_path / "other.rsa")
+    shutil.copy(tmp_path / "other.rsa.pub", f"{private}.pub")
+    assert "another than" in key()[1]
+    assert key()[0] == "fail"
+    generate(private)
+    publish(private)
+    assert key() == ("warn", f"{private}.pub is not trusted on this machine")
     trusted = tmp_path / "etc/apk/keys" / f"{private.name}.pub"
     trusted.parent.mkdir(parents=True)
     trusted.write_text("other")
     assert "another key" in key()[1]
-    trusted.write_text("public")
-    assert key()[0] == "ok"
+    shutil.copy(f"{private}.pub", trusted)
+    assert key() == ("ok", f"{private} signs and is trusted on this machine")
+    private.chmod(0o644)
+    found = list(CHECKS["key"](Situation(os.environ, root=tmp_path)))
+    assert [finding.status for finding in found] == ["warn", "ok"]
+    assert found[0].mend == f"chmod 600 {private}"
+
+
+def generate(key: Path, *options: str) -> None:
+    command = ["openssl", "genrsa", *options, "-out", str(key), "2048"]
+    subprocess.run(command, check=True, capture_output=True)
+    key.chmod(0o600)
+
+
+def publish(key: Path) -> None:
+    command = ["openssl", "rsa", "-in", str(key), "-pubout", "-out", f"{key}.pub"]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_the_compressor_is_told_as_it_is(look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else somebody would install a program, or leave it, for a reason that is not true: finalize frames packages."""
+    for name in ("TAR_OPTIONS", "PIGZ", "GZIP"):
+        monkeypatch.delenv(name, raising=False)
+    found = {f.name: f for f in examine(Situation({"HOME": str(tmp_path), "PATH": str(tmp_path)}, tmp_path, tmp_path))}
+    assert "finalize makes its packages anew" in found["pigz"].detail
+    assert "differ" not in found["pigz"].detail
+    monkeypatch.setenv("PIGZ", "-b 512")
+    ((status, text),) = look("environment")
+    assert (status, "PIGZ" in text, "compress every package again" in text, "512" in text) == (
+        "warn",
+        True,
+        True,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("BUILDINFO_STRICT=true BUILDINFO_SIGN=YES BUILDINFO_QUIET=off BUILDINFO_KEEP=", None),
+        ("BUILDINFO_STRICT=ture", "BUILDINFO_STRICT is neither yes nor no, and read as yes"),
+        ("BUILDINFO_PATHS=some", "BUILDINFO_PATHS is neither yes nor no, and read as no"),
+        ("BUILDINFO_STRCT=1", "no setting is named BUILDINFO_STRCT"),
+        ("BUILDINFO_LOG=builds.jsonl", "BUILDINFO_LOG is no absolute path"),
+    ],
+)
+def test_settings_that_are_not_what_they_seem(home: Path, look: Look, line: str, said: str | None) -> None:
+    """Else a slip of the pen would leave builds without what was asked for, and nobody would know."""
+    config(home).write_text(config(home).read_text() + line + "\n")
+    ((status, text),) = look("settings")
+    assert status == ("ok" if said is None else "warn")
+    assert said is None or said in text
+    assert said is None or f"{config(home)} line 3" in text
 
 
 def test_what_reaches_into_the_bytes(home: Path, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
