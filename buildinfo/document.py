@@ -18,6 +18,7 @@ import rfc8785
 import tomli_w
 
 from buildinfo.errors import FormatError, RecordError, UnreadableError
+from buildinfo.kind import misplaced
 
 if TYPE_CHECKING:
     from buildinfo.apk.keys import KeyFolder
@@ -107,7 +108,9 @@ def parse(data: bytes, where: object) -> Document:
     try:
         return tomllib.loads(data.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise FormatError(f"not a buildinfo: not TOML: {error}", where=where) from error
+        raise misplaced(data, "buildinfo", where) or FormatError(
+            f"not a buildinfo: not TOML: {error}", where=where
+        ) from error
 
 
 def load(document: Document, where: object) -> BuildInfo:
@@ -121,6 +124,9 @@ def load(document: Document, where: object) -> BuildInfo:
     from buildinfo.model import FORMAT, BuildInfo
 
     found = document.get("format")
+    if found is None and "digests" not in document:
+        what = "a TOML document without a format" if document else "an empty file"
+        raise RecordError(f"not a buildinfo: {what}", where=where)
     if isinstance(found, int) and found > FORMAT:
         raise RecordError(f"format {found} is newer than this program reads ({FORMAT})", where=where, mend="update it")
     try:
@@ -153,6 +159,8 @@ def read_bytes(path: Path, keys: KeyFolder | None = None) -> bytes:
     try:
         with path.open("rb") as stream:
             data = stream.read(LARGEST + 1)
+    except IsADirectoryError as error:
+        raise misplaced(path, "buildinfo") or FormatError("not a buildinfo: a folder", where=path) from error
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror}", where=path) from error
     if keys is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from buildinfo.errors import FormatError, UnreadableError, UsageError
+from buildinfo.kind import misplaced
 
 if TYPE_CHECKING:
     from buildinfo.apk.keys import KeyFolder
@@ -51,6 +52,8 @@ def look(source: Path | bytes, keys: KeyFolder | None = None) -> Shown:
     if isinstance(source, bytes):
         return _by_content(source, "standard input")
     if source.is_dir():
+        if (error := misplaced(source, "capture")) is not None:
+            raise error
         return _capture(source)
     try:
         with source.open("rb") as stream:
@@ -95,7 +98,7 @@ def _compressed(path: Path) -> Shown:
         try:
             index = read_index(path)
         except FormatError:
-            raise not_a_package from None
+            raise misplaced(path, "package") or not_a_package from None
         records = [dict(record) for record in index.records]
         lines = [f"index      {(index.description or '').strip()}", f"packages   {len(records)}"]
         lines += [f"  {record.get('P', '?')}-{record.get('V', '?')}  {record.get('C', '')}" for record in records]

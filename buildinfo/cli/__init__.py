@@ -17,8 +17,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from buildinfo import __version__
+from buildinfo.cli.terminal import columns
 from buildinfo.errors import BuildinfoError, SignatureError
 
 PROGRAM = "abuild-buildinfo"
@@ -40,24 +42,33 @@ COMMANDS = {
 }
 
 
+#: Command -> what exit status 0, 1 and 2 mean, where its own help does not say it.
+STATUS = {
+    "enable": ("the hooks are on", "", "they could not be switched on"),
+    "disable": ("the hooks are off", "", "they could not be switched off"),
+    "finalize": ("every build has its buildinfo", "an index is stale", "a build could not be finished"),
+    "normalize": ("done, or nothing would change", "--check: something would", "a file could not be read or written"),
+    "show": ("it was read", "the signature that is asked for is missing or does not hold", "it cannot be read"),
+    "validate": ("every file holds", "one does not", "one cannot be read, or is no buildinfo"),
+    "signature": ("done, or it holds", "a signature does not hold", "a file could not be read or written"),
+    "index": ("the index is written", "a signature does not hold", "something could not be read or written"),
+    "schema": ("it is printed", "", "there is none of that name"),
+}
+
+
 class _Help(argparse.RawDescriptionHelpFormatter):
     """As wide as the terminal. Left alone, argparse imports shutil to find that out, for every option once."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=_columns() - 2)
-
-
-def _columns() -> int:
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isascii() and columns.isdecimal() and int(columns):
-        return int(columns)
-    try:
-        return os.get_terminal_size(1).columns or 80
-    except OSError:
-        return 80
+        super().__init__(prog, width=columns(80) - 2)
 
 
 class _Parser(argparse.ArgumentParser):
+    """Options are never abbreviated: a script would mean another one once a longer one is added."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
+
     def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn; so do we
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
@@ -70,6 +81,31 @@ def _joined(words: Sequence[str]) -> Iterator[str]:
             yield f"{word}={value}"
         else:
             yield word
+
+
+def _complete(command: argparse.ArgumentParser, name: str) -> None:
+    """Adds what every command has: -q, and what its exit status means."""
+    for action in command._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for verb in action.choices.values():
+                _complete(verb, name)
+    if command.epilog is None and name in STATUS and "Exit status:" not in (command.description or ""):
+        meanings = [f"  {status}  {meaning}" for status, meaning in enumerate(STATUS[name]) if meaning]
+        command.epilog = "\n".join(["Exit status:", *meanings])
+    what = "say nothing but errors; what --json, --format or -o asks for is written all the same"
+    command.add_argument("-q", "--quiet", action="store_true", default=argparse.SUPPRESS, help=what)
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Runs the command; with -q what it says on standard output goes nowhere."""
+    args.quiet = getattr(args, "quiet", False)
+    run = _module(args.command).run
+    if not args.quiet or getattr(args, "json", False) or args.command == "schema":
+        return int(run(args))
+    from buildinfo.cli.streams import quiet
+
+    with quiet():
+        return int(run(args))
 
 
 def _end(number: int, _: object) -> None:
@@ -102,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=_Help,
         epilog="Exit status: 0 it holds, 1 it does not hold, 2 could not tell.",
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(prog=PROGRAM, dest="command", metavar="COMMAND", parser_class=_Parser)
     named = next((word for word in words if not word.startswith("-")), None)
     alone = words[:1] == [named] and named in COMMANDS  # nobody will see the others, and each takes time
@@ -113,11 +149,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = commands.add_parser(name, help=summary, description=description, formatter_class=_Help)
         if name == named:
             _module(name).configure(command)
+            _complete(command, name)
     try:
-        args = parser.parse_args(list(_joined(words)))
+        args, surplus = parser.parse_known_args(list(_joined(words)))
+        if surplus:
+            unknown = [word for word in surplus if word.startswith("-") and word != "-"]
+            said = _module(args.command).TOO_MANY if args.command == "verify" and not unknown else "unrecognized words"
+            parser.error(f"{said}: {' '.join(unknown or surplus)}")
         if args.command is None:
             parser.error("no command is given")
-        return int(_module(args.command).run(args))
+        return _run(args)
     except BuildinfoError as error:
         from buildinfo.cli.streams import plain
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from buildinfo.cli.streams import plain, readable, source_date_epoch, writable
+from buildinfo.cli.streams import keys_in, plain, readable, require_apart, source_date_epoch, writable
 
 DESCRIPTION = """\
 Writes the vendor's index with only the packages in it that were reproduced, signed by the rebuilder.
@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--json and the result cannot both go to standard output", mend="use -o FILE")
     if args.source == args.report == "-":
         raise UsageError("standard input can be read only once")
+    require_apart(args.output, args.source, args.report, args.key, *keys_in(args.keys))
     with readable(args.source) as source, readable(args.report) as report, writable(args.output) as output:
         with report.open("rb") as file:
             data = file.read(LARGEST + 1)
@@ -79,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
         from dataclasses import asdict
 
         print(json.dumps(asdict(found), indent=2))
+        return 0
+    if args.quiet:
         return 0
     notes = [f"{found.kept} of {found.kept + found.left_out} packages"]
     if found.elsewhere:

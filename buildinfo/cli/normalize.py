@@ -11,6 +11,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from buildinfo.cli.streams import require_apart
+
 if TYPE_CHECKING:
     from buildinfo.normalize.paths import FileResult, Request
 
@@ -35,9 +37,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--handlers", default="leaks", metavar="leaks|all|[+-]NAME,...", help="what to apply; --list names all"
     )
-    parser.add_argument("--output", metavar="FILE", help="write the result there, for a single PATH; - for stdout")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write the result there, for a single PATH; - for stdout"
+    )
     parser.add_argument("-j", "--jobs", type=_jobs, metavar="N", help="how many processors to use; default: all")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="name every file, also those that stay as they are"
+    )
     parser.add_argument("--list", action="store_true", help="print the table of handlers, and stop")
 
 
@@ -66,31 +73,56 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _report(results: Iterator[FileResult], args: argparse.Namespace, named: set[str], quiet: bool) -> int:
-    """Print what became of each file. In trees, files that nothing was to do with are only counted."""
+    """Print what became of each file that something was done to or found out about, and count all.
+
+    Args:
+        named: the paths of the command line, which JSON always lists.
+        quiet: the result itself goes to standard output, so that nothing else may.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be text
     documents: list[dict[str, Any]] = []
     counts: dict[str, int] = {}
+    told = 0
     for done in results:
         counts[done.result] = counts.get(done.result, 0) + 1
         if args.json:
             if done.result != "unchanged" or done.path in named or done.skipped:
                 documents.append(_document(done))
-        elif not quiet and done.result != "error" and (done.result != "unchanged" or done.path in named):
-            print(f"{done.path}: {done.result.replace('-', ' ')}{f': {done.reason}' if done.reason else ''}")
+        elif not quiet:
+            lines = list(_lines(done, verbose=args.verbose))
+            told += bool(lines)
+            for line in lines:
+                print(line)
         if done.result == "error":
             print(f"abuild-buildinfo: {done.reason}", file=sys.stderr)
-        if not args.json and not quiet:
-            for skipped in done.skipped:
-                if skipped.path:
-                    print(f"{done.path}: {skipped.path}: left alone: {skipped.reason}")
     if args.json:
         import json
 
         print(json.dumps({"files": documents, "summary": counts}, indent=2))
+    elif not (args.quiet or quiet) and (sum(counts.values()) != 1 or not (told or "error" in counts)):
+        sys.stdout.flush()
+        print(_summary(counts), file=sys.stderr)  # standard output is a list of files
     if "error" in counts:
         return 2
     return int("would-change" in counts)
+
+
+def _lines(done: FileResult, *, verbose: bool) -> Iterator[str]:
+    """What to say of a file: nothing where nothing was to do."""
+    if done.result in ("changed", "would-change", "left-alone") or (verbose and done.result != "error"):
+        yield f"{done.path}: {done.result.replace('-', ' ')}{f': {done.reason}' if done.reason else ''}"
+    for skipped in done.skipped:
+        if skipped.path:
+            yield f"{done.path}: {skipped.path}: left alone: {skipped.reason}"
+
+
+def _summary(counts: dict[str, int]) -> str:
+    """One line on all files."""
+    total = sum(counts.values())
+    order = ("changed", "would-change", "left-alone", "error", "unchanged")
+    words = [f"{counts[name]} {name.replace('-', ' ')}" for name in order if name in counts]
+    return f"{total} file{'' if total == 1 else 's'}{': ' if words else ''}{', '.join(words)}"
 
 
 def _document(done: FileResult) -> dict[str, Any]:
@@ -135,6 +167,7 @@ def _streams(args: argparse.Namespace) -> Iterator[tuple[Path | None, Path | Non
         raise UsageError("standard input or output is closed")
     if args.json and _to_stdout(args) and not args.check:
         raise UsageError("--json and the result cannot both go to standard output", mend="use --output FILE")
+    require_apart(args.output, *args.paths)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(args.paths[0])
         if args.paths == ["-"]:

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from buildinfo.cli.streams import plain, readable, source_date_epoch, writable
+from buildinfo.cli.streams import keys_in, plain, readable, require_apart, source_date_epoch, writable
 
 if TYPE_CHECKING:
+    from buildinfo.errors import FormatError
     from buildinfo.signature_report import SignatureFile
 
 DESCRIPTION = """\
@@ -82,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--json and the result cannot both go to standard output", mend="use -o FILE")
     if [*args.files, getattr(args, "original", None)].count("-") > 1:
         raise UsageError("standard input can be read only once")
+    others = [name for name in (getattr(args, "original", None), getattr(args, "key", None)) if name is not None]
+    require_apart(output, *args.files, *others, *keys_in(getattr(args, "keys", None)))
     verb = _verb(args)
     results = [_one(verb, name, output) for name in args.files]
     if args.json:
@@ -125,7 +128,7 @@ def _verb(args: argparse.Namespace) -> Callable[[Path, Path | None], SignatureFi
 
 def _one(verb: Callable[[Path, Path | None], SignatureFile], name: str, output: str | None) -> SignatureFile:
     """The result for one file under the name that the user gave, whatever comes of it."""
-    from buildinfo.errors import BuildinfoError, SignatureError
+    from buildinfo.errors import BuildinfoError, FormatError, SignatureError
     from buildinfo.model import as_text
     from buildinfo.signature_report import SignatureFile
 
@@ -137,6 +140,8 @@ def _one(verb: Callable[[Path, Path | None], SignatureFile], name: str, output: 
                 with writable(output) as target:
                     result = verb(path, target)
     except BuildinfoError as error:
+        if isinstance(error, FormatError):
+            error = _misplaced(error, name) or error
         outcome = "does-not-hold" if isinstance(error, SignatureError) else "error"
         return SignatureFile(
             path=name,
@@ -152,6 +157,15 @@ def _one(verb: Callable[[Path, Path | None], SignatureFile], name: str, output: 
     result.path = name
     result.output = result.output and (output or result.output)
     return result
+
+
+def _misplaced(error: FormatError, name: str) -> FormatError | None:
+    """What to say instead where a file is neither a package nor an index."""
+    from buildinfo.kind import kind_of, misplaced
+
+    if name == "-" or kind_of(Path(name)) in ("empty", "v3", "zip", "index"):
+        return None
+    return misplaced(Path(name), "package")
 
 
 @contextmanager
@@ -179,7 +193,7 @@ def _say(args: argparse.Namespace, result: SignatureFile, output: str | None) ->
         prefix = "" if reason.startswith(f"{result.path}: ") or result.path == "-" else f"{result.path}: "
         print(f"abuild-buildinfo: {plain(prefix + reason)}", file=sys.stderr)
         return
-    if args.json:
+    if args.json or args.quiet:
         return
     done = {"listed": result.kind, "holds": "holds", "done": f"{result.output} written"}[result.result]
     line = f"{result.path}: {done}{f': {reason}' if reason else ''}"

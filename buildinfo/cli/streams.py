@@ -5,10 +5,11 @@ Standard input is kept in a file while it is read, standard output filled at the
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 
 
@@ -61,6 +62,67 @@ def writable(name: str) -> Iterator[Path]:
         with waiting.open("rb") as file, path.open("wb") if special else nullcontext(sys.stdout.buffer) as stream:
             shutil.copyfileobj(file, stream)
             stream.flush()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Drops what is printed; results, which are bytes and go to `sys.stdout.buffer`, are not touched."""
+
+    class Silent(io.StringIO):
+        buffer = None if sys.stdout is None else sys.stdout.buffer  # type: ignore[assignment]  # None: closed
+
+        def write(self, text: str, /) -> int:
+            return len(text)
+
+    with redirect_stdout(Silent()):
+        yield
+
+
+def require_apart(output: str | None, *inputs: str | Path) -> None:
+    """Refuses to write over what is read.
+
+    Args:
+        output: the file to write; None or `-` for none.
+        inputs: files, and folders with all that is in them; a link to a file is the file.
+
+    Raises:
+        UsageError: the output is one of them.
+    """
+    from buildinfo.errors import UsageError
+
+    if output is None or output == "-":
+        return
+    path = Path(output)
+    there = path.stat() if path.is_file() or path.is_dir() else None
+    if there is None and path.exists():  # a device or a pipe is written to
+        return
+    for name in inputs:
+        if name != "-" and _holds(Path(name), path, there):
+            raise UsageError(f"is the output and is read as well{_as(name, output)}", where=output, mend="name another")
+
+
+def keys_in(folder: Path | None) -> list[Path]:
+    """The public keys of a folder that is searched for them."""
+    return [] if folder is None else sorted(folder.glob("*.pub"))
+
+
+def _holds(source: Path, path: Path, there: os.stat_result | None) -> bool:
+    """Whether a path is what is read: it, or what is below it. What is not there is below nothing."""
+    if there is None:
+        return os.path.realpath(source) == os.path.realpath(path)
+    below = (Path(folder, name) for folder, _, names in os.walk(source) for name in names)
+    return any(_is(candidate, there) for candidate in (source, *below))
+
+
+def _is(path: Path, there: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(path.stat(), there)
+    except OSError:
+        return False
+
+
+def _as(name: str | Path, output: str) -> str:
+    return "" if str(name) == output else f" (as {name})"
 
 
 def plain(text: str) -> str:

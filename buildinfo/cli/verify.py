@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from buildinfo.cli.streams import plain, readable
+from buildinfo.cli.streams import keys_in, plain, readable, require_apart
 from buildinfo.cli.trust import add_trust_options, trusted_keys
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ Compares packages with their rebuilds. Says the strongest that holds, and why no
 
 Exit status: 0 if every pair is as good as --at-least asks, 1 if one is not, 2 if one could not be read.
 """
+TOO_MANY = "verify compares two packages or two folders, and more words are given; --batch FILE takes a list of pairs"
+"""What to say of words too many."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,11 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", metavar="FILE", help="compare what a list of original<TAB>rebuilt names; - for stdin"
     )
-    parser.add_argument(
-        "--format", choices=("text", "json", "html", "sarif"), default="text", help="default: %(default)s"
-    )
-    parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
-    parser.add_argument("--output", metavar="FILE", default="-", help="write the report there; default: stdout")
+    parser.add_argument("--format", choices=("text", "json", "html", "sarif"), help="what to write; default: text")
+    parser.add_argument("--json", action="store_true", help="the same as --format json")
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write the report there; default: stdout")
     parser.add_argument("-v", "--verbose", action="store_true", help="in text: list every pair and every difference")
     parser.add_argument(
         "-j", "--jobs", type=_jobs, metavar="N", help="processes; default: all processors if there is much"
@@ -65,8 +65,11 @@ def run(args: argparse.Namespace) -> int:
     from buildinfo.verify.verdict import reaches
 
     _require_sense(args)
-    report = _compare(args, _records(args), _progress())
-    _write(args.output, _rendered(report, args))
+    args.format = args.format or ("json" if args.json else "text")
+    require_apart(args.output, *_inputs(args))
+    report = _compare(args, _records(args), _progress(args.quiet))
+    if not (args.quiet and args.format == "text" and args.output == "-"):
+        _write(args.output, _rendered(report, args))
     for pair in report.pairs:
         if pair.verdict is None:
             print(f"abuild-buildinfo: {plain(pair.error or 'could not be compared')}", file=sys.stderr)
@@ -79,6 +82,8 @@ def _require_sense(args: argparse.Namespace) -> None:
     """Refuses what does not go together."""
     from buildinfo.errors import UsageError
 
+    if args.json and args.format not in (None, "json"):
+        raise UsageError(f"--json and --format {args.format} do not go together")
     named = [name for name in (args.original, args.rebuilt) if name is not None]
     if args.batch is not None and named:
         raise UsageError("--batch and packages do not go together")
@@ -94,6 +99,12 @@ def _require_sense(args: argparse.Namespace) -> None:
         raise UsageError("these are two buildinfos", mend=f"use abuild-buildinfo compare-records {' '.join(named)}")
 
 
+def _inputs(args: argparse.Namespace) -> list[str | Path]:
+    """Everything that is read, but for what a list names."""
+    names = (args.original, args.rebuilt, args.batch, args.original_record, args.rebuilt_record)
+    return [*(name for name in names if name is not None), *keys_in(args.keys)]
+
+
 def _is_record(name: str) -> bool:
     return name.endswith(".buildinfo.toml") and Path(name).is_file()
 
@@ -104,7 +115,11 @@ def _compare(args: argparse.Namespace, records: RecordsOf | None, progress: Prog
     if args.batch is not None:
         with readable(args.batch) as path:
             where = "standard input" if args.batch == "-" else args.batch
-            return verify_list(_lines(path, where), where, jobs=args.jobs, records=records, progress=progress)
+            lines = _lines(path, where)
+            require_apart(
+                args.output, *(name for line in lines for name in line.split("\t") if name and "\0" not in name)
+            )
+            return verify_list(lines, where, jobs=args.jobs, records=records, progress=progress)
     with ExitStack() as stack:
         original, rebuilt = (stack.enter_context(readable(name)) for name in (args.original, args.rebuilt))
         report = verify(original, rebuilt, jobs=args.jobs, records=records, progress=progress)
@@ -163,14 +178,12 @@ def _rendered(report: Report, args: argparse.Namespace) -> str:
         from buildinfo.verify.reports import sarif
 
         return sarif.render(report, bar)
-    import shutil
-
+    from buildinfo.cli.terminal import columns
     from buildinfo.verify.reports import plain as text
 
     terminal = args.output == "-" and sys.stdout is not None and sys.stdout.isatty()
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    width = shutil.get_terminal_size().columns if terminal else 100
-    return text.render(report, bar, verbose=args.verbose, width=width, colour=colour)
+    return text.render(report, bar, verbose=args.verbose, width=columns(100), colour=colour)
 
 
 def _write(name: str, text: str) -> None:
@@ -192,9 +205,9 @@ def _write(name: str, text: str) -> None:
         replace_file(path, data)
 
 
-def _progress() -> Progress | None:
+def _progress(quiet: bool) -> Progress | None:
     """Counts the pairs on standard error, where that is a terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         return None
 
     def count(done: int, total: int) -> None:

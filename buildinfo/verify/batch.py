@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from buildinfo.errors import BuildinfoError, UnreadableError, UsageError
+from buildinfo.kind import KINDS, kind_of
 from buildinfo.parallel import shared_out
 from buildinfo.verify.explain.evidence import Records
 from buildinfo.verify.pair import try_pair
@@ -55,7 +56,9 @@ def verify(
     """
     if original.is_dir() != rebuilt.is_dir():
         folder, other = (original, rebuilt) if original.is_dir() else (rebuilt, original)
-        raise UsageError("is a folder, and the other is none", where=folder, mend=f"compare with a folder, not {other}")
+        inside = folder / other.name
+        mend = f"name {inside}" if inside.is_file() else "name two packages, or two folders"
+        raise UsageError(f"is a folder, and {other} is {KINDS[kind_of(other)].words}", where=folder, mend=mend)
     matches = match_folders(original, rebuilt) if original.is_dir() else [Match(original, rebuilt)]
     return compare_all(matches, jobs=jobs, records=records, progress=progress)
 

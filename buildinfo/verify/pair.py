@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from buildinfo.errors import BuildinfoError, UnreadableError
+from buildinfo.errors import BuildinfoError, FormatError, UnreadableError
+from buildinfo.kind import kind_of, misplaced
 from buildinfo.verify.compare import compare, relations_changed
 from buildinfo.verify.contents import Contents
 from buildinfo.verify.describe import describe
@@ -59,11 +60,19 @@ def try_pair(original: Path, rebuilt: Path, records: Records | None = None, read
     """As `verify_pair`; what cannot be read gives a pair without a verdict, and with the reason."""
     try:
         return verify_pair(original, rebuilt, records, reader)
+    except FormatError as error:
+        reason = str(_misplaced(error) or error)
     except BuildinfoError as error:
         reason = str(error)
     except OSError as error:
         reason = f"{error.filename or original}: {error.strerror or error}"
     return Pair(original=readable(str(original)), rebuilt=readable(str(rebuilt)), verdict=None, error=readable(reason))
+
+
+def _misplaced(error: FormatError) -> FormatError | None:
+    """What to say instead where a file is none that belongs here; of v3 and the like the reader says it itself."""
+    path = None if error.where is None else Path(error.where)
+    return None if path is None or kind_of(path) in ("empty", "v3", "zip") else misplaced(path, "package")
 
 
 def _told_apart_by_signatures(pair: Pair, first: Opening, second: Opening, records: Records | None) -> Pair:

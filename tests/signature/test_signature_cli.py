@@ -129,7 +129,7 @@ def test_what_is_refused_leaves_the_files_as_they_were(tmp_path: Path, vendor: S
     assert "no signature" in one_line(program("extract", other, "-o", out), 1)
     assert "already" in one_line(program("add", "--key", vendor.private, package), 1)
     assert "no key" in one_line(program("graft", "--from", package, package, "-o", out, "--keys", tmp_path), 1)
-    assert "no gzip magic" in one_line(program("strip", vendor.private, "-o", out), 2)
+    assert "not a package: a text file" in one_line(program("strip", vendor.private, "-o", out), 2)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
