@@ -114,7 +114,7 @@ def reproduced(
 
 
 def read_verdicts(report: bytes, where: object) -> Verdicts:
-    """The worst verdict that each original got.
+    """The worst verdict that each original got. A package that was compared with itself got none.
 
     Where the report does not state the identity of an original, its file is read, relative to the current folder.
 
@@ -126,6 +126,8 @@ def read_verdicts(report: bytes, where: object) -> Verdicts:
     known = {pair["original"]: pair["identity"] for pair in pairs if pair["identity"] and pair["original"]}
     verdicts: dict[str, Verdict | None] = {}
     for pair in pairs:
+        if pair["same_file"]:  # nobody rebuilt anything
+            continue
         identity = pair["identity"] or known.get(pair["original"]) or _identify(pair)
         if identity is None:
             continue
@@ -149,6 +151,8 @@ def _pairs(report: bytes, where: object) -> list[dict[str, Any]]:
 
 
 def _checked(pair: dict[str, Any], number: int, where: object) -> dict[str, Any]:
+    if not isinstance(pair.get("same_file", False), bool):
+        raise FormatError(f"pair {number}: same_file is neither true nor false", where=where)
     fields = {name: pair.get(name) for name in ("original", "rebuilt", "verdict", "identity", "original_sha256")}
     rules: dict[str, Callable[[str], object]] = {
         "original": lambda text: "\0" not in text,
@@ -165,7 +169,7 @@ def _checked(pair: dict[str, Any], number: int, where: object) -> dict[str, Any]
         raise FormatError(f"pair {number} has no verdict", where=where)
     if "rebuilt" in pair and pair["rebuilt"] is None:
         fields["verdict"] = None  # nobody rebuilt it, however little is asked for
-    return fields
+    return {**fields, "same_file": pair.get("same_file", False)}
 
 
 def _identify(pair: dict[str, Any]) -> str | None:

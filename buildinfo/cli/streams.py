@@ -37,6 +37,14 @@ def readable(name: str) -> Iterator[Path]:
         yield path
 
 
+def is_standard_input(path: Path) -> bool:
+    """Whether standard input is this very file."""
+    try:
+        return sys.stdin is not None and os.path.samestat(os.fstat(sys.stdin.fileno()), path.stat())
+    except (OSError, ValueError):
+        return False
+
+
 @contextmanager
 def writable(name: str) -> Iterator[Path]:
     """The file of this name; for `-`, a device or a pipe, one that is written there if all went well.

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from buildinfo.cli.streams import keys_in, plain, readable, require_apart
+from buildinfo.cli.streams import is_standard_input, keys_in, plain, readable, require_apart
 from buildinfo.cli.trust import add_trust_options, trusted_keys
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=("text", "json", "html", "sarif"), help="what to write; default: text")
     parser.add_argument("--json", action="store_true", help="the same as --format json")
-    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write the report there; default: stdout")
+    what = "write the report there, HTML of many pairs as an index and pages; a folder ends with /; default: stdout"
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help=what)
     parser.add_argument("-v", "--verbose", action="store_true", help="in text: list every pair and every difference")
     parser.add_argument(
         "-j", "--jobs", type=_jobs, metavar="N", help="processes; default: all processors if there is much"
@@ -62,20 +63,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from buildinfo.verify.verdict import reaches
+    from buildinfo.verify.report import judged
 
     _require_sense(args)
     args.format = args.format or ("json" if args.json else "text")
     require_apart(args.output, *_inputs(args))
-    report = _compare(args, _records(args), _progress(args.quiet))
+    report = judged(_compare(args, _records(args), _progress(args.quiet)), args.at_least)
     if not (args.quiet and args.format == "text" and args.output == "-"):
-        _write(args.output, _rendered(report, args))
+        if args.format == "html" and args.output != "-":
+            _write_pages(args.output, report, args)
+        else:
+            _write(args.output, _rendered(report, args))
     for pair in report.pairs:
         if pair.verdict is None:
             print(f"abuild-buildinfo: {plain(pair.error or 'could not be compared')}", file=sys.stderr)
-    if report.errors:
+    if any(pair.verdict is None and not pair.refused for pair in report.pairs):
         return 2
-    return int(not all(reaches(pair.verdict, args.at_least) for pair in report.pairs))
+    return int(not report.reached)
 
 
 def _require_sense(args: argparse.Namespace) -> None:
@@ -111,6 +115,7 @@ def _is_record(name: str) -> bool:
 
 def _compare(args: argparse.Namespace, records: RecordsOf | None, progress: Progress | None) -> Report:
     from buildinfo.verify.batch import verify, verify_list
+    from buildinfo.verify.report import summed_up
 
     if args.batch is not None:
         with readable(args.batch) as path:
@@ -128,6 +133,9 @@ def _compare(args: argparse.Namespace, records: RecordsOf | None, progress: Prog
                 pair.original, waited = "-", original
             else:
                 pair.rebuilt, waited = "-", rebuilt
+            other = original if args.rebuilt == "-" else rebuilt
+            pair.same_file = pair.same_file or (pair.verdict is not None and is_standard_input(other))
+            report = summed_up(report.pairs)
             pair.error = pair.error and pair.error.replace(str(waited), "standard input")
         return report
 
@@ -184,6 +192,29 @@ def _rendered(report: Report, args: argparse.Namespace) -> str:
     terminal = args.output == "-" and sys.stdout is not None and sys.stdout.isatty()
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return text.render(report, bar, verbose=args.verbose, width=columns(100), colour=colour)
+
+
+def _write_pages(name: str, report: Report, args: argparse.Namespace) -> None:
+    """Writes a report as HTML: a file; of many pairs an index, and pages in a folder beside it."""
+    from buildinfo.verify.reports import html_pages
+
+    path = Path(name)
+    if name.endswith("/") or path.is_dir():
+        path.mkdir(exist_ok=True)
+        path = path / "index.html"
+    if len(report.pairs) <= html_pages.FEW or (path.exists() and not path.is_file()):
+        _write(str(path), _rendered(report, args))
+        return
+    folder = path.with_name("pages" if path.name == "index.html" else f"{path.stem}.pages")
+    folder.mkdir(exist_ok=True)
+    written = set()
+    for place, text in html_pages.pages(report, args.at_least, path.name, folder.name):
+        _write(str(path.parent / place), text)
+        written.add(path.parent / place)
+    for left in folder.glob("*.html"):
+        # Of a report with more pages; what somebody else put there stays.
+        if left not in written and html_pages.PAGE_NAME(left.name) and html_pages.SIGN in left.read_bytes():
+            left.unlink()
 
 
 def _write(name: str, text: str) -> None:

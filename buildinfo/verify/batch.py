@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from buildinfo.errors import BuildinfoError, UnreadableError, UsageError
+from buildinfo.errors import BuildinfoError, SignatureError, UnreadableError, UsageError
 from buildinfo.kind import KINDS, kind_of
 from buildinfo.parallel import shared_out
 from buildinfo.verify.explain.evidence import Records
@@ -134,7 +134,8 @@ def _compared(match: Match, records: RecordsOf | None, reader: Reader) -> Pair:
         found = None if records is None else records(original, rebuilt)
     except BuildinfoError as error:
         names = readable(str(original)), readable(str(rebuilt))
-        return Pair(original=names[0], rebuilt=names[1], verdict=None, error=readable(str(error)))
+        refused = isinstance(error, SignatureError)
+        return Pair(original=names[0], rebuilt=names[1], verdict=None, error=readable(str(error)), refused=refused)
     return try_pair(original, rebuilt, found, reader)
 
 
@@ -154,7 +155,7 @@ def _alone(original: Path | None, rebuilt: Path | None) -> Pair:
         rebuilt=None if rebuilt is None else readable(str(rebuilt)),
         package=name.removesuffix(".apk"),
         verdict="different",
-        differences=[Difference(layer="file", path=name, field=None, detail=detail)],
+        differences=[Difference(layer="file", path=name, field=None, detail=detail, allows="different")],
         causes=[Cause(name=MISSING, weight=1.0, differences=[0], advice=advice)],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -12,7 +13,7 @@ from buildinfo.apk.segments import Segment
 from buildinfo.apk.v2 import SCRIPTS
 from buildinfo.verify.contents import Contents, Entry, Key
 from buildinfo.verify.entries import Same, control_entries, data_entries, is_spelled_otherwise
-from buildinfo.verify.found import DIFFERENT, NORMALIZED, PAYLOAD, Found, differing, shown
+from buildinfo.verify.found import DIFFERENT, NORMALIZED, PAYLOAD, Found, differing, in_lines, shown
 from buildinfo.verify.report import Difference, readable
 from buildinfo.verify.signatures import signature_differences
 from buildinfo.verify.verdict import Verdict
@@ -49,7 +50,7 @@ def compare(original: Contents, rebuilt: Contents, same_normalized: Same) -> lis
     }
     for name, old, new in _segments(original, rebuilt):
         if old.tar_sha256 != new.tar_sha256 and not told[name]:  # what is not understood is not the same
-            result.append(differing("framing", None, "bytes", "one", "another", DIFFERENT, about=name))
+            result.append(differing("framing", None, "bytes", "one", "another", DIFFERENT, about=name, apart=False))
         result += told[name]
     return result
 
@@ -103,7 +104,14 @@ def _pkginfo(original: Contents, rebuilt: Contents) -> Iterator[Found]:
             yield differing("control", None, key, *lasts, _key_gravity(key, original, rebuilt), about="what counts")
         elif sorted(before) == sorted(after):
             detail = f"the {len(before)} values stand in another order"
-            difference = Difference(layer="control", path=None, field=readable(key), detail=detail)
+            difference = Difference(
+                layer="control",
+                path=None,
+                field=readable(key),
+                detail=detail,
+                original=in_lines(list(before)),
+                rebuilt=in_lines(list(after)),
+            )
             text = "\n".join(sorted(before))
             yield Found(difference, PAYLOAD, None, text, text)
         else:
@@ -112,7 +120,14 @@ def _pkginfo(original: Contents, rebuilt: Contents) -> Iterator[Found]:
         nothing = False
         gone, come = _multiset(old.comments, new.comments)
         yield Found(
-            Difference(layer="control", path=None, field="#comment", detail=_list(gone, come)),
+            Difference(
+                layer="control",
+                path=None,
+                field="#comment",
+                detail=_list(gone, come),
+                original=in_lines(gone),
+                rebuilt=in_lines(come),
+            ),
             PAYLOAD,
             None,
             "\n".join(gone),
@@ -134,7 +149,15 @@ def _key(key: str, before: tuple[str, ...], after: tuple[str, ...], gravity: Ver
     gone, come = _multiset(before, after)
     texts = "\n".join(gone), "\n".join(come)
     detail = f"{shown(gone[0])} -> {shown(come[0])}" if len(gone) == len(come) == 1 else _list(gone, come)
-    return Found(Difference(layer="control", path=None, field=readable(key), detail=detail), gravity, None, *texts)
+    difference = Difference(
+        layer="control",
+        path=None,
+        field=readable(key),
+        detail=detail,
+        original=in_lines(gone),
+        rebuilt=in_lines(come),
+    )
+    return Found(difference, gravity, None, *texts)
 
 
 def _key_gravity(key: str, original: Contents, rebuilt: Contents) -> Verdict:
@@ -172,7 +195,15 @@ def _scripts(original: Contents, rebuilt: Contents) -> Iterator[Found]:
         else:
             detail = f"{what}: {len(old)} -> {len(new)} bytes"
         texts = (None if body is None else body.decode("utf-8", "surrogateescape") for body in (old, new))
-        difference = Difference(layer="control", path=readable(name), field=None, detail=detail)
+        hashes = (None if body is None else hashlib.sha256(body).hexdigest() for body in (old, new))
+        difference = Difference(
+            layer="control",
+            path=readable(name),
+            field=None,
+            detail=detail,
+            original=next(hashes),
+            rebuilt=next(hashes),
+        )
         yield Found(difference, DIFFERENT, (name, 0), *texts)
 
 

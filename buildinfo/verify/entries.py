@@ -47,7 +47,9 @@ def data_entries(original: Contents, rebuilt: Contents, same_normalized: Same) -
             found += _headers(key, before, after)
             found += comparison.attributes(key, before, after)
             if not found and not is_spelled_otherwise(before, after):
-                found.append(differing("metadata", readable(key[0]), "header", "one", "another", DIFFERENT, key=key))
+                found.append(
+                    differing("metadata", readable(key[0]), "header", "one", "another", DIFFERENT, key=key, apart=False)
+                )
         yield from found
 
 
@@ -88,9 +90,9 @@ def _presence(key: Key, before: Entry | None, after: Entry | None, layer: Layer 
     side = "original" if after is None else "rebuild"
     again = f", copy {key[1] + 1}" if key[1] else ""
     detail = f"only in the {side}: {_described(entry)}{again}"
-    difference = Difference(layer=layer, path=readable(key[0]), field=None, detail=detail)
-    values = (None if side is None else _described(side) for side in (before, after))
-    return Found(difference, DIFFERENT, None, *values)
+    old, new = (None if side is None else _described(side) for side in (before, after))
+    difference = Difference(layer=layer, path=readable(key[0]), field=None, detail=detail, original=old, rebuilt=new)
+    return Found(difference, DIFFERENT, None, old, new)
 
 
 def _described(entry: Entry) -> str:
@@ -166,7 +168,15 @@ class _Comparison:
         sizes = " -> ".join(dict.fromkeys(str(entry.member.size) if entry else "nothing" for entry in (old, new)))
         same = self._same_normalized(key)
         detail = f"content, {sizes} bytes{': equal once it is normalized' if same else ''}"
-        difference = Difference(layer="file", path=readable(key[0]), field=None, detail=detail)
+        hashes = (entry.sha256.hex() if entry else None for entry in (old, new))
+        difference = Difference(
+            layer="file",
+            path=readable(key[0]),
+            field=None,
+            detail=detail,
+            original=next(hashes),
+            rebuilt=next(hashes),
+        )
         return Found(difference, NORMALIZED if same else DIFFERENT, key)
 
     def _kind(self, side: int, key: Key, entry: Entry) -> str:

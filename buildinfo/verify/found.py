@@ -45,12 +45,25 @@ def differing(  # noqa: PLR0917  # a difference is a row of a table
     *,
     about: str = "",
     key: Key | None = None,
+    apart: bool = True,
 ) -> Found:
-    """A field with two values; `about` says of what, where that is no file."""
+    """A field with two values.
+
+    Args:
+        about: of what, where that is no file.
+        apart: whether these are values, and not only words for there being two.
+    """
     detail = f"{about}: " if about else ""
     detail += f"{shown(before)} -> {shown(after)}"
     difference = Difference(layer=layer, path=path, field=readable(field), detail=detail)
+    if apart:
+        difference.original, difference.rebuilt = readable(before), readable(after)
     return Found(difference, gravity, key, before, after)
+
+
+def in_lines(values: list[str]) -> str | None:
+    """Several values, one a line; None of none."""
+    return "\n".join(map(readable, values)) if values else None
 
 
 def shown(value: str, limit: int = 120) -> str:

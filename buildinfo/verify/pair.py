@@ -43,6 +43,7 @@ def verify_pair(original: Path, rebuilt: Path, records: Records | None = None, r
         identity=first.identity,
         records=None if records is None else records.deltas,
     )
+    pair.same_file = _is_same_file(original, rebuilt)
     describe(pair, (original, first), (rebuilt, second), records)
     if first.control.sha256 == second.control.sha256:
         digests = same_data(original, first, rebuilt, second)
@@ -67,6 +68,14 @@ def try_pair(original: Path, rebuilt: Path, records: Records | None = None, read
     except OSError as error:
         reason = f"{error.filename or original}: {error.strerror or error}"
     return Pair(original=readable(str(original)), rebuilt=readable(str(rebuilt)), verdict=None, error=readable(reason))
+
+
+def _is_same_file(original: Path, rebuilt: Path) -> bool:
+    """Whether two names lead to one file."""
+    try:
+        return original.samefile(rebuilt)
+    except OSError as error:
+        raise UnreadableError(f"cannot be read: {error.strerror}", where=error.filename) from error
 
 
 def _misplaced(error: FormatError) -> FormatError | None:
@@ -94,6 +103,8 @@ def _compared(pair: Pair, first: Contents, second: Contents, records: Records | 
 
 
 def _told(pair: Pair, evidence: Evidence) -> Pair:
+    for found in evidence.found:
+        found.difference.allows = found.gravity
     pair.differences = [found.difference for found in evidence.found]
     pair.causes = explain(evidence)
     return pair

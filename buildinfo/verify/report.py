@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from buildinfo.parts import SHA256, about, part
-from buildinfo.verify.verdict import Verdict
+from buildinfo.verify.verdict import Verdict, reaches
 
 Layer = Literal["framing", "signature", "control", "metadata", "file"]
 Table = Literal[
@@ -45,7 +45,14 @@ class Difference:
         "A key of .PKGINFO, `#comment` for its comments, or a field of a tar entry; null for content and presence.",
         default=None,
     )
-    detail: str = about("What differs, for people.")
+    detail: str = about("What differs, for people; long values are cut.")
+    original: str | None = about(
+        "The value in the original, whole; of files, scripts and signatures the SHA-256 of the content; of a key with "
+        "several values those that the rebuild lacks, one a line; null if there is none.",
+        default=None,
+    )
+    rebuilt: str | None = about("The value in the rebuild, likewise.", default=None)
+    allows: Verdict | None = about("The strongest verdict that two packages with this difference get.", default=None)
 
 
 @part
@@ -92,6 +99,18 @@ class Pair:
     differences: list[Difference] = about("Every difference.", default_factory=list)
     causes: list[Cause] = about("The likeliest first.", default_factory=list)
     error: str | None = about("Why there is no verdict.", default=None)
+    at_least: Verdict | None = about("The verdict that was asked for.", default=None)
+    reached: bool | None = about(
+        "Whether the pair is as good as that; never of a package that was compared with itself.", default=None
+    )
+    same_file: bool = about(
+        "Whether the two are one file, by another name or a link: nothing was rebuilt, whatever the verdict.",
+        default=False,
+    )
+    refused: bool = about(
+        "Whether there is no verdict because the signature that was asked for is missing or does not hold.",
+        default=False,
+    )
     identity: str | None = about("apk's identity of the original, the `C:` of an index.", default=None)
     original_sha256: str | None = about("SHA-256 of the original's file.", default=None, pattern=SHA256)
     rebuilt_sha256: str | None = about("SHA-256 of the rebuild's file.", default=None, pattern=SHA256)
@@ -112,9 +131,15 @@ class Report:
     """What `verify --format json` prints."""
 
     pairs: list[Pair] = about("In the order of the request; of folders by name.")
-    summary: dict[str, int] = about("How many pairs have each verdict.", default_factory=dict)
+    summary: dict[str, int] = about(
+        "How many pairs have each verdict; `same-file` counts packages that were compared with themselves, "
+        "`unreadable` and `refused` pairs without a verdict.",
+        default_factory=dict,
+    )
     causes: dict[str, int] = about("How many pairs each cause stands in.", default_factory=dict)
-    errors: int = about("How many pairs could not be read.", default=0)
+    errors: int = about("How many pairs have no verdict.", default=0)
+    at_least: Verdict | None = about("The verdict that was asked for.", default=None)
+    reached: bool | None = about("Whether every pair is as good as that.", default=None)
 
 
 @part
@@ -128,10 +153,30 @@ class RecordsReport:
     deltas: list[RecordDelta] = about("In the order of the record.")
 
 
+def standing(pair: Pair) -> str:
+    """Where a pair stands, in one word: its verdict, or why that does not count or is none."""
+    if pair.verdict is None:
+        return "refused" if pair.refused else "unreadable"
+    return "same-file" if pair.same_file else pair.verdict
+
+
+def good_enough(pair: Pair, bar: Verdict) -> bool:
+    """Whether a pair is as good as the bar. A package that was compared with itself shows nothing."""
+    return not pair.same_file and reaches(pair.verdict, bar)
+
+
+def judged(report: Report, bar: Verdict) -> Report:
+    """The report, which now says what was asked for and what is as good."""
+    for pair in report.pairs:
+        pair.at_least, pair.reached = bar, good_enough(pair, bar)
+    report.at_least, report.reached = bar, all(pair.reached for pair in report.pairs)
+    return report
+
+
 def summed_up(pairs: Iterable[Pair]) -> Report:
     """The report of some pairs."""
     kept = list(pairs)
-    verdicts = Counter(str(pair.verdict) for pair in kept if pair.verdict is not None)
+    verdicts = Counter(map(standing, kept))
     causes = Counter(cause.name for pair in kept for cause in pair.causes)
     return Report(
         pairs=kept,

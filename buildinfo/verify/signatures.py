@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from buildinfo.apk.segments import Segment
@@ -25,7 +26,17 @@ def signature_differences(original: Signed, rebuilt: Signed) -> list[Difference]
             detail = "only the rebuild is signed so"
         else:
             detail = "another signature by a key of the same name"
-        found.append(Difference(layer="signature", path=readable(name), field=None, detail=detail))
+        hashes = (None if data is None else hashlib.sha256(data).hexdigest() for data in (old.get(name), new.get(name)))
+        found.append(
+            Difference(
+                layer="signature",
+                path=readable(name),
+                field=None,
+                detail=detail,
+                original=next(hashes),
+                rebuilt=next(hashes),
+            )
+        )
     return found or _packed_otherwise(original[1], rebuilt[1])
 
 

@@ -268,3 +268,12 @@ def test_a_real_index(corpus: Path, tmp_path: Path, rebuilder: Signer) -> None:
         for raw, entry in zip(raw_records(read_index(source)), read_index(source).records, strict=True)
         if entry["C"] in identities
     ]
+
+
+def test_what_was_compared_with_itself_is_in_no_index(tmp_path: Path, index: Path, rebuilder: Signer) -> None:
+    """It is the same bytes by its nature: nobody built anything."""
+    itself = pair("a", "identical", same_file=True)
+    assert kept(tmp_path, index, rebuilder, report(itself, pair("b", "identical"))) == [RECORDS[1]]
+    assert kept(tmp_path, index, rebuilder, report(itself, pair("a", "identical"))) == [RECORDS[0]]
+    with pytest.raises(FormatError, match="same_file"):
+        read_verdicts(report(pair("a", "identical", same_file="no")), "report")

@@ -216,7 +216,7 @@ def test_the_text_of_a_batch_lists_what_fell_short_and_counts_all(report: Report
     text = plain.render(report, BAR)
     assert "2 of 7 pairs reach identical-unsigned, 1 could not be read" in text
     shown = [line.split()[0] for line in text.splitlines()[1:6]]
-    assert shown == ["hello-1.2-r3", "hello-1.2-r3", "hello-1.2-r3", "f-unreadable.apk", "g-gone"]
+    assert shown == ["f-unreadable.apk", "hello-1.2-r3", "g-gone", "hello-1.2-r3", "hello-1.2-r3"]
     for verdict, number in report.summary.items():
         assert re.search(rf"^ +{number}  {verdict}$", text, re.MULTILINE)
     assert re.search(r"^ +1  unreadable$", text, re.MULTILINE)
@@ -239,7 +239,7 @@ def test_the_json_is_what_the_schema_and_the_contract_say(report: Report) -> Non
     assert set(document) >= {"pairs", "summary"}
     pair = document["pairs"][4]
     assert set(pair) >= {"original", "rebuilt", "verdict", "relations_changed", "differences", "causes"}
-    assert set(pair["differences"][0]) == {"layer", "path", "field", "detail"}
+    assert set(pair["differences"][0]) == {"layer", "path", "field", "detail", "original", "rebuilt", "allows"}
     assert set(pair["causes"][0]) >= {"name", "weight", "differences", "advice"}
     assert document["pairs"][5]["verdict"] is None
     weights = [cause["weight"] for cause in pair["causes"]]

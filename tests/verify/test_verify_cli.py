@@ -215,7 +215,11 @@ def test_a_record_of_another_build_is_not_taken(packages: Path, tmp_path: Path) 
     package = tmp_path / "chello-1.0-r0.apk"
     package.write_bytes((packages / "original.apk").read_bytes())
     (tmp_path / "chello-1.0-r0.x86_64.buildinfo.toml").write_bytes(EXAMPLE.read_bytes())
-    done = program("verify", package, package, "--records", "--json")
+    (tmp_path / "rebuilt").mkdir()
+    rebuilt = tmp_path / "rebuilt" / package.name
+    for beside in (package, tmp_path / "chello-1.0-r0.x86_64.buildinfo.toml"):
+        (rebuilt.parent / beside.name).write_bytes(beside.read_bytes())
+    done = program("verify", package, rebuilt, "--records", "--json")
     assert (done.returncode, json.loads(done.stdout)["pairs"][0]["records"]) == (0, None)
 
 

@@ -17,6 +17,7 @@ from buildinfo.verify.explain.hunk import Hunk
 from buildinfo.verify.found import Found
 from buildinfo.verify.report import Cause as Reported
 from buildinfo.verify.report import readable
+from buildinfo.verify.times import FIELDS, moment
 
 UNKNOWN: Final = "unknown"
 LEAST: Final = 0.3
@@ -27,6 +28,8 @@ CARRIER: Final = 0.5
 """By what the cause loses that only carried another one into a file."""
 MAX_ALIKE: Final = {"metadata": 2}
 """Most of them that are of one field, where all files of a package may differ in it."""
+MAX_VALUE: Final = 4096
+"""Most bytes of a value of a header that evidence shows."""
 UNSUPPORTED: Final = 0.5
 """By what a cause loses where both records are known and say nothing of it."""
 
@@ -205,8 +208,12 @@ def excerpt(hunk: Hunk, limit: int = 70) -> str:
     place = ":".join(part for part in (hunk.file, hunk.where) if part) or hunk.name
     if not hunk.before and not hunk.after:
         return readable(place)
-    before, after = _windows(hunk.before, hunk.after, limit)
-    return readable(f"{place}: {before} -> {after}")
+    whole = hunk.kind in ("metadata", "target")  # what is a value, and not an excerpt of a text, is not cut
+    before, after = _windows(hunk.before, hunk.after, MAX_VALUE if whole else limit)
+    if hunk.name in FIELDS:
+        before, after = moment(before), moment(after)
+    field = f"{hunk.name} " if hunk.kind == "metadata" and place != hunk.name else ""
+    return readable(f"{place}: {field}{before} -> {after}")
 
 
 def _windows(before: bytes, after: bytes, limit: int) -> tuple[str, str]:

@@ -4,31 +4,50 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from importlib.resources import files
 
 from buildinfo import __version__
-from buildinfo.verify.report import Pair, Report
-from buildinfo.verify.reports.html_pair import body, meaning, state
+from buildinfo.verify.report import Pair, Report, good_enough, standing
+from buildinfo.verify.reports.html_pair import body, meaning
 from buildinfo.verify.reports.markup import Html, joined, prose, tag
-from buildinfo.verify.reports.words import count, failing, label, labelled, outcome, title
-from buildinfo.verify.verdict import LADDER, Verdict
+from buildinfo.verify.reports.words import STANDINGS, count, label, labelled, outcome, title, top_cause, worst_first
+from buildinfo.verify.verdict import Verdict
 
 MOST_ROWS = 20000
 """Most differences that all pairs together list."""
 
 
 def render(report: Report, bar: Verdict) -> str:
-    """The file.
+    """One file with everything, as far as that stays a page.
 
     Args:
         bar: the verdict that was asked for.
     """
-    style, script = _resource("page.css"), _resource("page.js")
     rows = max(50, min(2000, MOST_ROWS // max(1, len(report.pairs))))
-    single = len(report.pairs) == 1
-    heading = label(report.pairs[0]) if single else f"{count(len(report.pairs), 'package')} and their rebuilds"
-    said = state(report.pairs[0]) if single else outcome(report, bar)
+    if len(report.pairs) == 1:
+        pair = report.pairs[0]
+        return document(label(pair), standing(pair), _single(pair, bar, rows))
+    return document(heading(report), outcome(report, bar), _many(report, bar, rows))
+
+
+def heading(report: Report) -> str:
+    """What a report of many pairs is of."""
+    return f"{count(len(report.pairs), 'package')} and their rebuilds"
+
+
+def document(heading: str, said: str, main: Html, kicker: Html | str = "abuild-buildinfo verify") -> str:
+    """A whole page.
+
+    Args:
+        heading: what it is of.
+        said: what comes of it, for the title.
+        main: the content.
+        kicker: what stands above the heading.
+    """
+    style, script = _resource("page.css"), _resource("page.js")
     policy = f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'"
     head = tag(
         "head",
@@ -39,10 +58,9 @@ def render(report: Report, bar: Verdict) -> str:
         tag("title", f"{heading}: {said}"),
         tag("style", Html(style)),
     )
-    main = _single(report.pairs[0], bar, rows) if single else _many(report, bar, rows)
     page = tag(
         "body",
-        tag("header", tag("p", "abuild-buildinfo verify", class_="kicker"), tag("h1", heading), class_="top"),
+        tag("header", tag("p", kicker, class_="kicker"), tag("h1", heading), class_="top"),
         tag("main", main),
         tag("footer", tag("p", f"Written by abuild-buildinfo {__version__}.")),
         tag("script", Html(script)),
@@ -50,6 +68,7 @@ def render(report: Report, bar: Verdict) -> str:
     return f"<!DOCTYPE html>\n{tag('html', head, page, lang='en')}\n"
 
 
+@cache
 def _resource(name: str) -> str:
     return files("buildinfo.verify.reports").joinpath(name).read_text("utf-8")
 
@@ -64,24 +83,27 @@ def _single(pair: Pair, bar: Verdict, rows: int) -> Html:
 
 
 def _many(report: Report, bar: Verdict, rows: int) -> Html:
+    pairs = tag("section", tag("h2", "Pairs", id="pairs"), *_pairs(report, bar, rows), aria_labelledby="pairs")
+    return joined(overview(report, bar), pairs)
+
+
+def overview(report: Report, bar: Verdict) -> Html:
+    """The totals of many pairs, and their causes."""
     return joined(
         tag("p", outcome(report, bar), class_="outcome"),
         tag("section", tag("h2", "Verdicts", id="verdicts"), _totals(report), aria_labelledby="verdicts"),
         _causes(report),
-        tag("section", tag("h2", "Pairs", id="pairs"), *_pairs(report, bar, rows), aria_labelledby="pairs"),
     )
 
 
-def _states(report: Report) -> dict[str, int]:
+def states(pairs: Iterable[Pair]) -> dict[str, int]:
     """How many pairs stand where, from the strongest verdict down; what could not be read last."""
-    counts: dict[str, int] = {verdict: report.summary[verdict] for verdict in LADDER if verdict in report.summary}
-    if report.errors:
-        counts["unreadable"] = report.errors
-    return counts
+    counts = Counter(map(standing, pairs))
+    return {name: counts[name] for name in STANDINGS if name in counts}
 
 
 def _totals(report: Report) -> Html:
-    counts = _states(report)
+    counts = states(report.pairs)
     total = sum(counts.values()) or 1
     at = 0.0
     bars = []
@@ -131,9 +153,9 @@ def scale(percent: float) -> Html:
     return tag("svg", rect, viewBox="0 0 100 6", preserveAspectRatio="none", aria_hidden="true", class_="scale")
 
 
-def _pairs(report: Report, bar: Verdict, rows: int) -> Iterator[Html]:
-    short = {id(pair) for pair in failing(report.pairs, bar)}
-    choices = [("all", "all"), ("short", f"below {bar}")] + [(name, name) for name in _states(report)]
+def filters(pairs: Iterable[Pair], bar: Verdict) -> Html:
+    """What chooses the pairs to show, by where they stand."""
+    choices = [("all", "all"), ("short", f"below {bar}")] + [(name, name) for name in states(pairs)]
     radios = [
         tag(
             "label",
@@ -142,17 +164,24 @@ def _pairs(report: Report, bar: Verdict, rows: int) -> Iterator[Html]:
         )
         for value, text in choices
     ]
-    filters = tag("fieldset", tag("legend", "Show"), *radios, class_="filter", id="filter")
+    return tag("fieldset", tag("legend", "Show"), *radios, class_="filter", id="filter")
+
+
+def classes(pair: Pair, bar: Verdict) -> str:
+    """The classes by which a pair is chosen."""
+    return f"item is-{standing(pair)}{'' if good_enough(pair, bar) else ' is-short'}"
+
+
+def _pairs(report: Report, bar: Verdict, rows: int) -> Iterator[Html]:
     listed = []
-    for number, (name, pair) in enumerate(labelled(report.pairs), 1):
+    for number, (name, pair) in enumerate(labelled(worst_first(report.pairs)), 1):
         inside = tag("div", meaning(pair, bar), *body(pair, bar, number, 3, rows), class_="inside")
-        classes = f"pair item is-{state(pair)}{' is-short' if id(pair) in short else ''}"
-        listed.append(tag("details", _summary(name, pair), inside, class_=classes))
-    yield tag("div", filters, *listed, class_="filterable")
+        listed.append(tag("details", tag("summary", *summary(name, pair)), inside, class_=f"pair {classes(pair, bar)}"))
+    yield tag("div", filters(report.pairs, bar), *listed, class_="filterable")
 
 
-def _summary(name: str, pair: Pair) -> Html:
-    more = f" +{len(pair.causes) - 1}" if len(pair.causes) > 1 else ""
-    cause = tag("span", f"{pair.causes[0].name}{more}", class_="top-cause") if pair.causes else None
-    badge = tag("span", state(pair), class_=f"badge v-{state(pair)}")
-    return tag("summary", tag("span", name, class_="name"), " ", badge, " ", cause)
+def summary(name: str | Html, pair: Pair) -> Sequence[Html]:
+    """A pair in one line: what it is of, where it stands, the cause that counts most."""
+    badge = tag("span", standing(pair), class_=f"badge v-{standing(pair)}")
+    cause = tag("span", top_cause(pair), class_="top-cause") if pair.causes else tag("span")
+    return tag("span", name, class_="name"), Html(" "), badge, Html(" "), cause

@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from buildinfo.verify.report import Cause, Pair
+from buildinfo.verify.report import Cause, Pair, good_enough, standing
 from buildinfo.verify.reports.html_tree import package
 from buildinfo.verify.reports.markup import Html, joined, prose, tag
-from buildinfo.verify.reports.words import LAYERS, MEANING, certainty, count, layers, title
+from buildinfo.verify.reports.words import (
+    LAYERS,
+    MEANING,
+    SAME_FILE,
+    certainty,
+    count,
+    gravest_first,
+    in_order,
+    layers,
+    next_step,
+    title,
+)
+from buildinfo.verify.reports.words import said as words_of
 from buildinfo.verify.verdict import LADDER, Verdict, reaches
 
-
-def state(pair: Pair) -> str:
-    """The verdict in one word."""
-    return pair.verdict or "unreadable"
+MOST_LETTERS: Final = 2000
+"""Most letters of a value."""
 
 
 def meaning(pair: Pair, bar: Verdict) -> Html:
     """The verdict in one sentence."""
     if pair.verdict is None:
-        said = tag("p", tag("strong", "unreadable", class_="badge v-unreadable"), " there is no verdict", class_="said")
+        word = standing(pair)
+        said = tag("p", tag("strong", word, class_=f"badge v-{word}"), " there is no verdict", class_="said")
         return joined(said, tag("p", pair.error, class_="error", role="note"))
     badge = tag("strong", pair.verdict, class_=f"badge v-{pair.verdict}")
     said = tag("p", badge, " ", MEANING[pair.verdict], class_="said")
-    asked = None if reaches(pair.verdict, bar) else tag("p", f"{bar} was asked for.", class_="asked")
+    asked = None if good_enough(pair, bar) else tag("p", f"{bar} was asked for.", class_="asked")
+    same = tag("p", _sentence(SAME_FILE), class_="error", role="note") if pair.same_file else None
     relations = "Relations changed: apk may install other packages with this one."
-    return joined(said, asked, tag("p", relations, class_="error", role="note") if pair.relations_changed else None)
+    return joined(
+        said, asked, same, tag("p", relations, class_="error", role="note") if pair.relations_changed else None
+    )
 
 
 def body(pair: Pair, bar: Verdict, number: int, level: int, rows: int) -> Iterator[Html]:
@@ -41,7 +56,7 @@ def body(pair: Pair, bar: Verdict, number: int, level: int, rows: int) -> Iterat
     if pair.verdict is not None:
         yield tag("section", tag(heading, "How far it gets"), _ladder(pair.verdict, bar))
     if pair.causes:
-        cards = [_cause(cause, f"h{level + 1}") for cause in pair.causes]
+        cards = [_cause(pair, cause, f"h{level + 1}") for cause in gravest_first(pair)]
         yield tag("section", tag(heading, "Why"), tag("div", *cards, class_="cards"))
     if pair.segments:
         yield tag("section", tag(heading, "The package"), package(pair))
@@ -70,7 +85,7 @@ def _ladder(verdict: Verdict, bar: Verdict) -> Html:
     return tag("ol", *rungs, class_="ladder")
 
 
-def _cause(cause: Cause, heading: str) -> Html:
+def _cause(pair: Pair, cause: Cause, heading: str) -> Html:
     sure = f"{certainty(cause)} sure, " if cause.weight else ""
     facts = f"{sure}{count(len(cause.differences), 'difference')}"
     parts = [
@@ -79,6 +94,9 @@ def _cause(cause: Cause, heading: str) -> Html:
     ]
     if cause.advice:
         parts.append(tag("p", tag("b", "Mend: "), prose(cause.advice), class_="advice"))
+    if step := next_step(pair, cause):
+        parts.append(tag("p", tag("b", "Next: "), step[0], class_="advice"))
+        parts.append(tag("ul", *(tag("li", tag("code", command)) for command in step[1]), class_="evidence"))
     if cause.evidence:
         lines = [tag("li", tag("code", line)) for line in cause.evidence]
         parts.append(tag("ul", *lines, class_="evidence", aria_label="evidence"))
@@ -103,7 +121,7 @@ def _differences(pair: Pair, number: int, most: int) -> Html:
     legend = tag("legend", "Layer")
     filters = tag("fieldset", legend, *radios, class_="filter") if len(counts) > 1 else None
     rows = []
-    for index, difference in enumerate(pair.differences[:most]):
+    for index, difference in in_order(pair)[:most]:
         place = tag("code", difference.path or ("" if difference.field else "package"))
         field = tag("span", difference.field, class_="field") if difference.field else None
         rows.append(
@@ -111,7 +129,7 @@ def _differences(pair: Pair, number: int, most: int) -> Html:
                 "tr",
                 tag("td", tag("span", difference.layer, class_=f"chip l-{difference.layer}"), class_="layer"),
                 tag("td", place, " ", field, class_="where"),
-                tag("td", difference.detail, class_="detail"),
+                tag("td", _cut(words_of(difference)), class_="detail"),
                 tag("td", ", ".join(causes.get(index, ())), class_="why"),
                 class_=f"item is-{difference.layer}",
             )
@@ -133,6 +151,10 @@ def causes_of(pair: Pair) -> dict[int, list[str]]:
         for index in cause.differences:
             names.setdefault(index, []).append(cause.name)
     return names
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}... (the JSON report has it whole)"
 
 
 def _term(name: str, said: str | Html) -> Sequence[Html]:

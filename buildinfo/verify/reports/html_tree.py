@@ -10,7 +10,7 @@ from typing import Final
 from buildinfo.apk.v2 import SCRIPTS
 from buildinfo.verify.report import Difference, Pair, SegmentSizes
 from buildinfo.verify.reports.markup import Html, joined, tag
-from buildinfo.verify.reports.words import count, size
+from buildinfo.verify.reports.words import count, moments, size
 
 MOST_LEAVES: Final = 120
 """Most files that the tree of a package shows."""
@@ -172,5 +172,5 @@ def _leaf(name: str, found: list[Difference], more: Html | None = None, inner: H
 
 
 def _detail(difference: Difference) -> str:
-    detail = _DIGEST.sub(r"\1...", difference.detail)
+    detail = _DIGEST.sub(r"\1...", moments(difference))
     return f"{difference.field}: {detail}" if difference.field else detail

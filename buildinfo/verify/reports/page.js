@@ -2,7 +2,7 @@
 // A search field for long lists. Without scripts the page lacks it, and nothing else.
 (() => {
   const filter = document.getElementById("filter");
-  const pairs = document.querySelectorAll("details.pair");
+  const pairs = document.querySelectorAll("details.pair, .row");
   if (!filter || pairs.length < 8) return;
   const field = document.createElement("input");
   field.type = "search";
@@ -11,7 +11,7 @@
   field.addEventListener("input", () => {
     const words = field.value.toLowerCase().split(/\s+/);
     for (const pair of pairs) {
-      const text = pair.querySelector("summary").textContent.toLowerCase();
+      const text = (pair.querySelector("summary") ?? pair).textContent.toLowerCase();
       pair.hidden = !words.every((word) => text.includes(word));
     }
   });

@@ -6,10 +6,28 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final
 
-from buildinfo.verify.report import Cause, Difference, Pair, Report, readable
+from buildinfo.verify.report import Cause, Difference, Pair, Report, good_enough, readable, standing
 from buildinfo.verify.reports.records import values
-from buildinfo.verify.reports.words import MEANING, certainty, count, failing, label, labelled, layers, outcome, title
-from buildinfo.verify.verdict import LADDER, Verdict, reaches
+from buildinfo.verify.reports.words import (
+    MEANING,
+    SAME_FILE,
+    STANDINGS,
+    certainty,
+    count,
+    failing,
+    gravest_first,
+    in_order,
+    label,
+    labelled,
+    layers,
+    next_step,
+    outcome,
+    said,
+    title,
+    top_cause,
+    worst_first,
+)
+from buildinfo.verify.verdict import Verdict
 
 _COLOURS: Final = {
     "identical": "1;32",
@@ -17,9 +35,12 @@ _COLOURS: Final = {
     "identical-normalized": "36",
     "payload-identical": "33",
     "different": "1;31",
+    "same-file": "1;33",
+    "refused": "1;35",
     "unreadable": "1;35",
 }
 _LEAST_WIDTH: Final = 40
+_LONGEST_PATH: Final = 60
 
 
 def render(report: Report, bar: Verdict, *, verbose: bool = False, width: int = 100, colour: bool = False) -> str:
@@ -46,12 +67,12 @@ class _Text:
 
     def single(self, pair: Pair, bar: Verdict) -> Iterator[str]:
         if pair.verdict is None:
-            yield f"{self._bold(label(pair))}: {self._verdict(None)}"
+            yield f"{self._bold(label(pair))}: {self._verdict(standing(pair))}"
             yield from self._wrapped(pair.error or "", 2)
             return
         yield f"{self._bold(label(pair))}: {self._verdict(pair.verdict)}"
-        asked = "" if reaches(pair.verdict, bar) else f" ({bar} was asked for)"
-        yield from self._wrapped(f"{MEANING[pair.verdict]}{asked}", 2)
+        asked = "" if good_enough(pair, bar) else f" ({bar} was asked for)"
+        yield from self._wrapped(SAME_FILE if pair.same_file else f"{MEANING[pair.verdict]}{asked}", 2)
         yield from self._details(pair, 2)
 
     def _details(self, pair: Pair, indent: int) -> Iterator[str]:
@@ -61,9 +82,9 @@ class _Text:
         if pair.differences:
             counted = ", ".join(f"{layer} {number}" for layer, number in layers(pair).items())
             yield f"{space}{count(len(pair.differences), 'difference')}: {counted}"
-        for cause in pair.causes:
+        for cause in gravest_first(pair):
             yield ""
-            yield from self._cause(cause, indent)
+            yield from self._cause(pair, cause, indent)
         if pair.records is not None:
             yield ""
             hint = "" if self._verbose or not pair.records else "; -v lists them"
@@ -73,32 +94,34 @@ class _Text:
                     yield from self._wrapped(f"{delta.table} {values(delta)}", indent + 2)
         if self._verbose and pair.differences:
             yield ""
-            for difference in pair.differences:
+            for _, difference in in_order(pair):
                 yield from self._wrapped(_difference(difference), indent)
 
-    def _cause(self, cause: Cause, indent: int) -> Iterator[str]:
+    def _cause(self, pair: Pair, cause: Cause, indent: int) -> Iterator[str]:
         sure = f"{certainty(cause)}, " if cause.weight else ""
         yield f"{' ' * indent}{self._bold(cause.name)} ({sure}{count(len(cause.differences), 'difference')})"
         yield from self._wrapped(title(cause.name), indent + 2)
         if cause.advice:
             yield from self._wrapped(f"mend: {cause.advice}", indent + 2)
+        if step := next_step(pair, cause):
+            yield from self._wrapped(f"next: {step[0]}", indent + 2)
+            for command in step[1]:  # to be copied, so never broken
+                yield f"{' ' * (indent + 4)}{readable(command)}"
         for line in cause.evidence:
-            for piece in self._wrapped(line, indent + 2) if self._verbose else [self._cut(line, indent + 2)]:
+            for piece in self._wrapped(line if self._verbose else _with_short_path(line), indent + 2):
                 yield self._dim(piece)
 
     # Many pairs, as a table.
 
     def many(self, report: Report, bar: Verdict) -> Iterator[str]:
-        shown = report.pairs if self._verbose else failing(report.pairs, bar)
+        shown = worst_first(report.pairs if self._verbose else failing(report.pairs, bar))
         if shown:
             yield from self._table(shown)
             yield ""
         yield self._bold(outcome(report, bar))
-        for verdict in LADDER:
-            if verdict in report.summary:
-                yield f"{report.summary[verdict]:>7}  {self._verdict(verdict)}"
-        if report.errors:
-            yield f"{report.errors:>7}  {self._verdict(None)}"
+        for name in STANDINGS:
+            if name in report.summary:
+                yield f"{report.summary[name]:>7}  {self._verdict(name)}"
         if report.causes:
             yield ""
             yield self._bold("causes, by how many pairs they stand in")
@@ -109,13 +132,12 @@ class _Text:
         named = labelled(pairs)
         widest = max(len(readable(name)) for name, _ in named)
         first = max(7, min(widest, self._width - 46))
-        second = max(len(pair.verdict or "unreadable") for pair in pairs)
-        yield self._bold(f"{'package':<{first}}  {'verdict':<{second}}  likeliest cause")
+        second = max(len(standing(pair)) for pair in pairs)
+        yield self._bold(f"{'package':<{first}}  {'verdict':<{second}}  first cause")
         for of, pair in named:
-            name = _fitting(readable(of), first)
-            verdict = self._verdict(pair.verdict) + " " * (second - len(pair.verdict or "unreadable"))
-            more = f" (+{len(pair.causes) - 1})" if len(pair.causes) > 1 else ""
-            cause = f"{pair.causes[0].name}{more}" if pair.causes else pair.error or ""
+            name = _shortened(readable(of), first)
+            verdict = self._verdict(standing(pair)) + " " * (second - len(standing(pair)))
+            cause = top_cause(pair) or _error(pair)
             last = _fitting(readable(cause), max(10, self._width - first - second - 4))
             yield f"{name:<{first}}  {verdict}  {last}".rstrip()
             if self._verbose:
@@ -138,8 +160,7 @@ class _Text:
     def _cut(self, text: str, indent: int) -> str:
         return " " * indent + _fitting(readable(text), self._width - indent)
 
-    def _verdict(self, verdict: Verdict | None) -> str:
-        word = verdict or "unreadable"
+    def _verdict(self, word: str) -> str:
         return self._styled(word, _COLOURS[word])
 
     def _bold(self, text: str) -> str:
@@ -154,7 +175,30 @@ class _Text:
 
 def _difference(difference: Difference) -> str:
     place = " ".join(part for part in (difference.path, difference.field) if part)
-    return f"{difference.layer} {place}: {difference.detail}" if place else f"{difference.layer}: {difference.detail}"
+    return f"{difference.layer} {place}: {said(difference)}" if place else f"{difference.layer}: {said(difference)}"
+
+
+def _error(pair: Pair) -> str:
+    """Why a pair has no verdict, in a table: the side instead of its file."""
+    error = pair.error or ""
+    for side, path in (("original", pair.original), ("rebuild", pair.rebuilt)):
+        if path and error.startswith(f"{path}: "):
+            return f"{side}: {error[len(path) + 2 :]}"
+    return error
+
+
+def _with_short_path(line: str) -> str:
+    """A line of evidence; its path, which stands before the colon, loses folders in its middle."""
+    path, colon, rest = line.partition(": ")
+    return f"{_shortened(path, _LONGEST_PATH)}{colon}{rest}" if "/" in path else line
+
+
+def _shortened(text: str, width: int) -> str:
+    """A path or name without its middle; what tells it from others is mostly at its ends."""
+    if len(text) <= width:
+        return text
+    end = (width - 3) * 2 // 3
+    return f"{text[: width - 3 - end]}...{text[-end:]}"
 
 
 def _fitting(text: str, width: int) -> str:
