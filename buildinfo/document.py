@@ -1,4 +1,4 @@
-"""A buildinfo as bytes and back: canonical TOML, and the three digests.
+"""A buildinfo as bytes and back: canonical TOML, and the four digests.
 
 The same record gives the same bytes: the keys stand in the order of :mod:`buildinfo.model`, mappings
 sorted, defaults left out. Digests are taken over the parsed document and not over the model, so that
@@ -38,18 +38,21 @@ DIGEST_PARTS = {
 
 
 def digests(document: Document) -> dict[str, str]:
-    """The three digests of a parsed document, hexadecimal.
+    """The four digests of a parsed document, hexadecimal.
 
-    Each is SHA-256 over the RFC 8785 form of an object that holds the parts in :data:`DIGEST_PARTS`
-    that the document has, keyed as they are named there (``outputs`` cut to the two fields).
+    Three are SHA-256 over the RFC 8785 form of an object that holds the parts in :data:`DIGEST_PARTS`
+    that the document has, keyed as they are named there (``outputs`` cut to the two fields). ``document``
+    is over the whole document without its ``digests``, which follow from the rest.
 
     Raises:
         RecordError: a part cannot be put in RFC 8785 form (a float or an integer beyond 2**53).
     """
-    return {name: _digest(document, parts) for name, parts in DIGEST_PARTS.items()}
+    parts = {name: _covered(document, parts) for name, parts in DIGEST_PARTS.items()}
+    parts["document"] = {key: value for key, value in document.items() if key != "digests"}
+    return {name: _digest(covered) for name, covered in parts.items()}
 
 
-def _digest(document: Document, parts: tuple[str, ...]) -> str:
+def _covered(document: Document, parts: tuple[str, ...]) -> Document:
     covered: Document = {}
     for part in parts:
         table, _, key = part.partition(".")
@@ -61,9 +64,12 @@ def _digest(document: Document, parts: tuple[str, ...]) -> str:
             covered[part] = document.get(part)
         else:
             covered[part] = document.get(table, {}).get(key)
-    present = {part: value for part, value in covered.items() if value is not None}
+    return {part: value for part, value in covered.items() if value is not None}
+
+
+def _digest(covered: Document) -> str:
     try:
-        return hashlib.sha256(rfc8785.dumps(present)).hexdigest()
+        return hashlib.sha256(rfc8785.dumps(covered)).hexdigest()
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise RecordError(f"no digest can be taken: {error}") from error
 
@@ -139,7 +145,8 @@ def load(document: Document, where: object) -> BuildInfo:
         field = ".".join(str(step) for step in first["loc"]) or "document"
         raise RecordError(f"{field}: {first['msg'].lower()}", where=where) from error
     for name, value in digests(document).items():
-        if getattr(record.digests, name) != value:
+        stated = getattr(record.digests, name)
+        if stated != value and not (stated is None and name == "document"):  # records before it have none
             raise RecordError(f"digests.{name} does not hold: computed {value}", where=where)
     return record
 

@@ -155,7 +155,7 @@ class Tool:
 
 @part
 class Conditions:
-    """How it was built: what should not matter, and is in none of the digests."""
+    """How it was built: what should not matter, and is in none of the digests but that of the whole document."""
 
     abuild: str = about("abuild's version.")
     sandbox: Literal["none", "rootbld", "rootbld+net"] = about(
@@ -276,6 +276,12 @@ class Digests:
     source: str = about("Recipe, sources, epoch, arch.", pattern=SHA256)
     environment: str = about("Installed packages, tools, environment variables.", pattern=SHA256)
     outputs: str = about("Path and unsigned_sha256 of each package.", pattern=SHA256)
+    document: str | None = about(
+        "The whole document without its digests: a part that is taken out, such as a taint, shows. Older records have "
+        "none.",
+        default=None,
+        pattern=SHA256,
+    )
 
 
 @part
@@ -299,7 +305,9 @@ class BuildInfo:
         "Exported variables on the whitelist, and PACKAGER. Known paths stand as {startdir} and so on.",
         default_factory=dict,
     )
-    conditions: Conditions = about("How it was built: what should not matter, and is in none of the digests.")
+    conditions: Conditions = about(
+        "How it was built: what should not matter, and is in none of the digests but that of the whole document."
+    )
     normalization: Normalization | None = about(
         "How the packages were made deterministic; missing if that was switched off.", default=None
     )
@@ -308,4 +316,4 @@ class BuildInfo:
     observations: Observations | None = about(
         "What a rebuild never needs and a person may not want to publish: off unless asked for.", default=None
     )
-    digests: Digests = about("Three digests that make comparing two builds one look.")
+    digests: Digests = about("Three that make comparing two builds one look, and one over the whole document.")

@@ -85,6 +85,7 @@ def test_unknown_keys_are_kept_and_covered_by_the_digests(built: Builder, tmp_pa
     changed = digests(document)
     assert changed["source"] != document["digests"]["source"]
     text = built.record_file().read_text().replace('role = "recipe"', 'role = "recipe"\ncolour = "blue"', 1)
+    text += "\n[later]\nadded = true\n"
     for name, value in document["digests"].items():
         text = text.replace(value, changed[name])
     file = tmp_path / "newer.toml"

@@ -151,6 +151,10 @@ class RecordsReport:
     summary: str = about("What follows from the digests, in words.")
     same: dict[str, bool] = about("Digest (source, environment, outputs) -> whether it is the same in both.")
     deltas: list[RecordDelta] = about("In the order of the record.")
+    same_document: bool | None = about(
+        "Whether everything in the two records is the same, by their digests of the whole; null if one has none.",
+        default=None,
+    )
 
 
 def standing(pair: Pair) -> str:

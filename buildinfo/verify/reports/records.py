@@ -10,7 +10,7 @@ from buildinfo.model import BuildInfo
 from buildinfo.verify.report import RecordDelta, RecordsReport, readable
 
 COUNTING = ("source", "environment", "outputs")
-"""The digests, in the order of a sentence."""
+"""The digests that say something of a build, in the order of a sentence."""
 
 
 def compared(original: str, first: BuildInfo, rebuilt: str, second: BuildInfo) -> RecordsReport:
@@ -20,8 +20,14 @@ def compared(original: str, first: BuildInfo, rebuilt: str, second: BuildInfo) -
     old, new = asdict(first.digests), asdict(second.digests)
     same = {name: old[name] == new[name] for name in COUNTING}
     deltas = compare_records(first, second)
+    whole = old["document"], new["document"]
     return RecordsReport(
-        original=readable(original), rebuilt=readable(rebuilt), summary=headline(same), same=same, deltas=deltas
+        original=readable(original),
+        rebuilt=readable(rebuilt),
+        summary=headline(same),
+        same=same,
+        deltas=deltas,
+        same_document=None if None in whole else whole[0] == whole[1],
     )
 
 
