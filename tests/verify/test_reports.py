@@ -275,6 +275,36 @@ def test_each_cause_of_each_pair_is_a_result(report: Report) -> None:
     assert {result["level"] for result in again} == {"error", "note"}
 
 
+def test_what_platforms_require_of_a_result_is_there(report: Report) -> None:
+    """GitHub drops a result without a region, and shows a rule without help as a bare name (rules GH1001 to GH1007)."""
+    [run] = json.loads(sarif.render(report, BAR))["runs"]
+    assert run["automationDetails"]["id"] and run["tool"]["driver"]["fullName"]
+    for rule in run["tool"]["driver"]["rules"]:
+        assert rule["fullDescription"]["text"] and rule["help"]["text"] and rule["help"]["markdown"]
+        assert rule["name"] != rule["id"] and rule["defaultConfiguration"]["level"]
+    bases = set(run["originalUriBaseIds"])
+    for result in run["results"]:
+        assert len(result["message"]["text"]) < 20000
+        for location in (*result["locations"], *result.get("relatedLocations", [])):
+            physical = location["physicalLocation"]
+            assert physical["region"].get("startLine", 0) >= 1 or physical["region"]["byteLength"] >= 1
+            assert physical["artifactLocation"]["uriBaseId"] in bases
+            assert not re.match(r"[a-z]+:|/", physical["artifactLocation"]["uri"])
+
+
+def test_a_result_points_into_the_package_where_the_place_is_known(tmp_path: Path) -> None:
+    for name, last in (("a", b"c"), ("b", b"d")):
+        odd = Item("usr/odd name", content=bytes(20) + last + bytes(20))
+        (tmp_path / f"{name}.apk").write_bytes(Packing().package([*PAYLOAD, odd]))
+    report = verify(tmp_path / "a.apk", tmp_path / "b.apk")
+    results = json.loads(sarif.render(report, BAR))["runs"][0]["results"]
+    [place] = [place for result in results for place in result.get("relatedLocations", [])]
+    assert place["physicalLocation"]["artifactLocation"] == {"uri": "usr/odd%20name", "uriBaseId": "PACKAGE"}
+    assert place["physicalLocation"]["region"] == {"byteOffset": 20, "byteLength": 1}
+    [unknown] = [result for result in results if result["ruleId"] == "unknown" and "relatedLocations" in result]
+    assert "diffoscope" in unknown["message"]["text"]
+
+
 def test_a_finding_keeps_its_fingerprint_from_version_to_version(report: Report) -> None:
     pair = alone(report, "payload-identical").pairs[0]
     newer = replace(pair, package="hello-1.3-r0", original="/elsewhere/hello-1.3-r0.apk")
