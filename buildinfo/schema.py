@@ -12,10 +12,13 @@ SCHEMAS = {
     "buildinfo": "the record of a build, X.buildinfo.toml, as parsed",
     "build-log": "a line of the file that BUILDINFO_LOG names",
     "compare-records": "what compare-records --json prints",
+    "doctor": "what doctor --json prints",
     "finalize": "what finalize --json prints",
     "index": "what index reproduced --json prints",
     "normalize": "what normalize --json prints",
+    "show": "what show --json prints",
     "signature": "what signature VERB --json prints",
+    "validate": "what validate --json prints",
     "verify": "what verify --format json prints",
 }
 
@@ -32,6 +35,7 @@ def render(name: str) -> str:
 
     from buildinfo.capture.outcome import FinalizeReport, LogLine
     from buildinfo.model import BuildInfo, NormalizeReport
+    from buildinfo.shown import DoctorReport, ShownCapture, ShownDatabase, ShownIndex, ShownPackage, ValidateReport
     from buildinfo.signature_report import IndexReport, SignatureReport
     from buildinfo.verify.report import RecordsReport, Report
 
@@ -39,10 +43,13 @@ def render(name: str) -> str:
         "buildinfo": BuildInfo,
         "build-log": LogLine,
         "compare-records": RecordsReport,
+        "doctor": DoctorReport,
         "finalize": FinalizeReport,
         "index": IndexReport,
         "normalize": NormalizeReport,
+        "show": ShownPackage | ShownIndex | ShownDatabase | ShownCapture | BuildInfo,
         "signature": SignatureReport,
+        "validate": ValidateReport,
         "verify": Report,
     }
     document = {

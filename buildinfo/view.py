@@ -5,15 +5,23 @@ What a file is, its content says; its name is not asked.
 
 from __future__ import annotations
 
-import base64
-import datetime
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from buildinfo import view_lines
 from buildinfo.errors import FormatError, UnreadableError, UsageError
 from buildinfo.kind import misplaced
+from buildinfo.shown import (
+    ShownCapture,
+    ShownDatabase,
+    ShownEpoch,
+    ShownIndex,
+    ShownInstalled,
+    ShownMember,
+    ShownPackage,
+    ShownSegment,
+)
 
 if TYPE_CHECKING:
     from buildinfo.apk.keys import KeyFolder
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
 #: Longest buildinfo or database that is read, bytes.
 LARGEST = 256 * 1024 * 1024
 
+_RELATIONS: Final = ("provides", "replaces", "install_if", "provider_priority", "replaces_priority")
 _GZIP = b"\x1f\x8b"
 
 
@@ -72,19 +81,19 @@ def _signed(source: Path | bytes, keys: KeyFolder) -> Shown:
 
     parsed = document.parse(document.read_bytes(source, keys), source)
     document.load(parsed, source)
-    return Shown(parsed, _record(parsed))
+    return Shown(parsed, view_lines.record(parsed))
 
 
 def _by_content(data: bytes, where: object) -> Shown:
     if data.startswith((_GZIP, b"ADB", b"PK")):
         raise FormatError("a package or index has to be named as a file, and v3 is not supported yet", where=where)
     if data[1:2] == b":" and data[:1].isalpha():
-        return _database(data)
+        return _database(data, where)
     from buildinfo import document
 
     parsed = document.parse(data, where)
     document.load(parsed, where)
-    return Shown(parsed, _record(parsed))
+    return Shown(parsed, view_lines.record(parsed))
 
 
 def _compressed(path: Path) -> Shown:
@@ -100,134 +109,90 @@ def _compressed(path: Path) -> Shown:
         except FormatError:
             raise misplaced(path, "package") or not_a_package from None
         records = [dict(record) for record in index.records]
-        lines = [f"index      {(index.description or '').strip()}", f"packages   {len(records)}"]
-        lines += [f"  {record.get('P', '?')}-{record.get('V', '?')}  {record.get('C', '')}" for record in records]
-        return Shown({"description": index.description, "packages": records}, lines)
+        shown = ShownIndex(kind="index", description=index.description, packages=records)
+        return Shown(asdict(shown), view_lines.index(shown))
     info = package.pkginfo
-    members = [
-        {
-            "name": member.name,
-            "type": member.type,
-            "mode": f"{member.mode:04o}",
-            "owner": f"{member.uname or member.uid}:{member.gname or member.gid}",
-            "size": member.size,
-            "target": member.linkname or None,
-        }
-        for member in package.members
-    ]
-    data = {
-        "pkginfo": [list(entry) for entry in info.entries],
-        "size": package.size,
-        "sha256": package.sha256,
-        "unsigned_sha256": package.unsigned_sha256,
-        "identity": package.identity,
-        "signatures": [f"{signature.type}.{signature.key_name}" for signature in package.signatures],
-        "segments": {name: _segment(part) for name, part in (("control", package.control), ("data", package.data))},
-        "scripts": [script.name for script in package.scripts],
-        "members": members,
+    depends = info.all("depend")
+    relations = {
+        "depend": [name for name in depends if not name.startswith("!")],
+        "conflicts": [name[1:] for name in depends if name.startswith("!")],
+        **{key: list(info.all(key)) for key in _RELATIONS},
     }
-    lines = [
-        f"package    {info.pkgname}-{info.pkgver} ({info.arch})",
-        f"origin     {info.origin}",
-        f"built      {_time(info.builddate)}",
-        f"identity   {package.identity}",
-        f"sha256     {package.sha256}",
-        f"unsigned   {package.unsigned_sha256}",
-        f"signed by  {', '.join(signature.key_name for signature in package.signatures) or 'nobody'}",
-        f"control    {package.control.size} bytes",
-        f"data       {package.data.size} bytes, datahash holds",
-        f"files      {len(package.members)}",
-    ]
-    lines += [
-        f"  {member['mode']} {member['owner']:<12} {member['size']:>9} {member['name']}"
-        + (f" -> {member['target']}" if member["target"] else "")
-        for member in members
-    ]
-    return Shown(data, lines)
+    made = ShownPackage(
+        kind="package",
+        name=info.pkgname,
+        version=info.pkgver,
+        arch=info.arch,
+        origin=info.origin,
+        description=info.get("pkgdesc"),
+        url=info.get("url"),
+        license=info.get("license"),
+        maintainer=info.get("maintainer"),
+        packager=info.packager,
+        commit=info.commit,
+        builddate=info.builddate,
+        installed_size=info.size,
+        relations={key: values for key, values in relations.items() if values},
+        triggers=[folder for value in info.all("triggers") for folder in value.split()],
+        scripts=[script.name for script in package.scripts],
+        pkginfo=[list(entry) for entry in info.entries],
+        size=package.size,
+        sha256=package.sha256,
+        unsigned_sha256=package.unsigned_sha256,
+        identity=package.identity,
+        signatures=[f"{signature.type}.{signature.key_name}" for signature in package.signatures],
+        segments={"control": _segment(package.control), "data": _segment(package.data)},
+        members=[
+            ShownMember(
+                name=member.name,
+                type=member.type,
+                mode=f"{member.mode:04o}",
+                owner=f"{member.uname or member.uid}:{member.gname or member.gid}",
+                size=member.size,
+                target=member.linkname or None,
+            )
+            for member in package.members
+        ],
+    )
+    return Shown(asdict(made), view_lines.package(made))
 
 
-def _database(data: bytes) -> Shown:
+def _database(data: bytes, where: object) -> Shown:
     from buildinfo.apk.installed import read_installed
 
-    database = read_installed(data)
-    packages = [
-        {"name": package.name, "version": package.version, "arch": package.arch, "checksum": package.checksum}
-        for package in database.packages
-    ]
-    lines = [f"installed  {len(packages)} packages"]
-    lines += [f"  {package['name']}-{package['version']}  {package['checksum'] or ''}" for package in packages]
-    return Shown({"packages": packages}, lines)
+    try:
+        database = read_installed(data)
+    except FormatError as error:
+        raise FormatError(error.what, where=where) from error
+    shown = ShownDatabase(
+        kind="database",
+        packages=[
+            ShownInstalled(name=package.name, version=package.version, arch=package.arch, checksum=package.checksum)
+            for package in database.packages
+        ],
+    )
+    return Shown(asdict(shown), view_lines.database(shown))
 
 
 def _capture(path: Path) -> Shown:
     from buildinfo.capture.reader import read_capture
 
     capture = read_capture(path)
-    data = {
-        "name": capture.name,
-        "hooks": capture.hooks,
-        "epoch": {"rule": capture.epoch[0], "value": capture.epoch[1]},
-        "recipe": capture.recipe,
-        "repository": capture.repository,
-        "conditions": capture.conditions,
-        "environment": capture.environment,
-        "packages": [name.removeprefix("pkginfo/") for name in sorted(capture.files) if name.startswith("pkginfo/")],
-    }
-    lines = [
-        f"capture    {capture.name}, complete",
-        f"hooks      {capture.hooks}",
-        f"epoch      {capture.epoch[1]} ({capture.epoch[0]})",
-        f"commit     {capture.repository.get('commit') or 'unknown'}{capture.repository.get('dirty', '')}",
-        f"packages   {' '.join(data['packages'])}",
-    ]
-    return Shown(data, lines)
+    shown = ShownCapture(
+        kind="capture",
+        name=capture.name,
+        hooks=capture.hooks,
+        epoch=ShownEpoch(rule=capture.epoch[0], value=capture.epoch[1]),
+        recipe=dict(capture.recipe),
+        repository=dict(capture.repository),
+        conditions=dict(capture.conditions),
+        environment=dict(capture.environment),
+        packages=[name.removeprefix("pkginfo/") for name in sorted(capture.files) if name.startswith("pkginfo/")],
+    )
+    return Shown(asdict(shown), view_lines.capture(shown))
 
 
-def _record(document: Mapping[str, Any]) -> list[str]:
-    source, epoch, conditions = document["source"], document["epoch"], document["conditions"]
-    taints = document.get("taints", [])
-    installed = document.get("installed", [])
-    lines = [
-        f"build      {source['origin']}-{source['version']} for {source['arch']}",
-        f"aport      {source.get('aport', 'unknown')} at {source.get('commit') or 'no commit'}",
-        f"epoch      {epoch['value']} = {_time(epoch['value'])} ({epoch['rule']})",
-        f"abuild     {conditions['abuild']}, sandbox {conditions['sandbox']}, {conditions['compressor']}",
-        f"inputs     {len(document['inputs'])}",
-        *(f"  {entry['role']:<8} {entry['sha256'][:16]} {entry['name']}" for entry in document["inputs"]),
-        f"installed  {len(installed)} packages, {sum('requested' in package for package in installed)} asked for",
-        f"tools      {len(document.get('tools', []))}",
-        f"variables  {len(document.get('environment', {}))}",
-        f"outputs    {len(document['outputs'])}",
-        *(line for output in document["outputs"] for line in _output(output)),
-        f"taints     {len(taints) or 'none'}",
-        *(f"  {taint['name']}: {taint['reason']}" for taint in taints),
-    ]
-    return lines + [f"digest     {value} {name}" for name, value in document["digests"].items()]
-
-
-def _output(output: Mapping[str, Any]) -> list[str]:
-    """A package of a record, and what normalization did to it."""
-    changes = [f"{change['handler']} {_path(change['path'])}".rstrip() for change in output.get("changes", [])]
-    skipped = [f"left alone {_path(entry['path'])}: {_path(entry['reason'])}" for entry in output.get("left_alone", [])]
-    return [
-        f"  {output['unsigned_sha256'][:16]} {output['path']}",
-        *(f"    normalized: {change}" for change in changes),
-        *(f"    {entry}" for entry in skipped),
-    ]
-
-
-def _path(value: Any) -> str:
-    return value if isinstance(value, str) else repr(base64.b64decode(value["base64"]))
-
-
-def _time(seconds: int | None) -> str:
-    if seconds is None:
-        return "unknown"
-    try:
-        return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
-    except (OverflowError, ValueError, OSError):
-        return f"{seconds} seconds"
-
-
-def _segment(part: Segment) -> dict[str, Any]:
-    return {name: getattr(part, name) for name in ("offset", "size", "sha256", "tar_size", "tar_sha256")}
+def _segment(part: Segment) -> ShownSegment:
+    return ShownSegment(
+        offset=part.offset, size=part.size, sha256=part.sha256, tar_size=part.tar_size, tar_sha256=part.tar_sha256
+    )

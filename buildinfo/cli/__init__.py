@@ -35,7 +35,7 @@ COMMANDS = {
     "verify": "compare packages with their rebuilds: how much is the same, and why not more",
     "compare-records": "compare the buildinfos of two builds",
     "show": "show a buildinfo, package, index, installed database or capture",
-    "validate": "check a buildinfo against its schema and its own digests",
+    "validate": "check a buildinfo against its schema and its own digests, or a report against its schema",
     "signature": "list, take off, put back, add and verify signatures of packages and indices",
     "index": "write an index of what was reproduced",
     "schema": "print a JSON Schema, or list them",

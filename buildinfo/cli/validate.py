@@ -1,4 +1,4 @@
-"""``validate``: a buildinfo against its schema and its own digests."""
+"""``validate``: a buildinfo against its schema and its own digests, or a report of verify against its schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from buildinfo.cli.trust import add_trust_options, trusted_keys
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a buildinfo, or - for standard input")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="a buildinfo or a report of verify (JSON); - for standard input"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
     add_trust_options(parser)
 
@@ -19,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from buildinfo import document
     from buildinfo.errors import BuildinfoError, RecordError, SignatureError, UsageError
+    from buildinfo.validate import validate
 
     keys = trusted_keys(args)
     if keys is not None and "-" in args.files:
@@ -28,11 +31,9 @@ def run(args: argparse.Namespace) -> int:
         status, reason = 0, None
         try:
             if name == "-":
-                document.load(
-                    document.parse(sys.stdin.buffer.read(document.LARGEST + 1), "standard input"), "standard input"
-                )
+                validate(sys.stdin.buffer.read(document.LARGEST + 1), where="standard input")
             else:
-                document.read(Path(name), keys)
+                validate(Path(name), keys)
         except (RecordError, SignatureError) as error:
             status, reason = 1, str(error)
         except BuildinfoError as error:
