@@ -92,6 +92,18 @@ def test_a_file_of_another_kind_is_told_in_one_line(
     assert not re.search(r"codec|position|TOML: |magic|field required|Errno", done.stderr)
 
 
+@pytest.mark.parametrize(
+    "words", ["show", "validate", "verify a.apk", "normalize --epoch 1", "signature list", "nonsense"]
+)
+def test_a_name_does_not_steer_the_terminal(place: Path, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever lists what a stranger packed must not have their terminal rewritten by a name."""
+    monkeypatch.chdir(place)
+    done = program(*words.split(), "\x1b[31mred")
+    assert done.returncode == 2
+    assert "\x1b" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_damaged_package_is_not_called_another_kind_of_file(place: Path) -> None:
     (place / "cut.apk").write_bytes((place / "a.apk").read_bytes()[:400])
     assert kind_of(place / "cut.apk") == "package"

@@ -70,7 +70,9 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn; so do we
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        from buildinfo.cli.streams import plain
+
+        self.exit(2, plain(f"{self.prog}: {message} (see {self.prog} --help)") + "\n")
 
 
 def _joined(words: Sequence[str]) -> Iterator[str]:
@@ -154,7 +156,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         args, surplus = parser.parse_known_args(list(_joined(words)))
         if surplus:
             unknown = [word for word in surplus if word.startswith("-") and word != "-"]
-            said = _module(args.command).TOO_MANY if args.command == "verify" and not unknown else "unrecognized words"
+            said = (
+                _module(args.command).TOO_MANY if args.command == "verify" and not unknown else "unrecognized arguments"
+            )
             parser.error(f"{said}: {' '.join(unknown or surplus)}")
         if args.command is None:
             parser.error("no command is given")
@@ -168,8 +172,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except OSError as error:
+        from buildinfo.cli.streams import plain
+
         where = "" if error.filename is None else f"{error.filename}: "
-        print(f"{PROGRAM}: {where}{error.strerror or error}", file=sys.stderr)
+        print(plain(f"{PROGRAM}: {where}{error.strerror or error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from buildinfo.cli.streams import require_apart
+from buildinfo.cli.streams import plain, require_apart
 
 if TYPE_CHECKING:
     from buildinfo.normalize.paths import FileResult, Request
@@ -93,9 +93,9 @@ def _report(results: Iterator[FileResult], args: argparse.Namespace, named: set[
             lines = list(_lines(done, verbose=args.verbose))
             told += bool(lines)
             for line in lines:
-                print(line)
+                print(plain(line) if sys.stdout.isatty() else line)
         if done.result == "error":
-            print(f"abuild-buildinfo: {done.reason}", file=sys.stderr)
+            print(plain(f"abuild-buildinfo: {done.reason}"), file=sys.stderr)
     if args.json:
         import json
 

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from buildinfo.cli.streams import plain
 from buildinfo.cli.trust import add_trust_options, trusted_keys
 
 
@@ -40,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
             status, reason = 2, str(error)
         results.append({"path": name, "result": ("valid", "invalid", "error")[status], "reason": reason})
         if reason is not None:
-            print(f"abuild-buildinfo: {reason}", file=sys.stderr)
+            print(plain(f"abuild-buildinfo: {reason}"), file=sys.stderr)
         elif not args.json:
-            print(f"{name}: valid")
+            print(plain(f"{name}: valid"))
     if args.json:
         print(json.dumps({"files": results}, indent=2))
     worst = {str(result["result"]) for result in results}
