@@ -100,9 +100,11 @@ def _report(results: Iterator[FileResult], args: argparse.Namespace, named: set[
         import json
 
         print(json.dumps({"files": documents, "summary": counts}, indent=2))
-    elif not (args.quiet or quiet) and (sum(counts.values()) != 1 or not (told or "error" in counts)):
-        sys.stdout.flush()
-        print(_summary(counts), file=sys.stderr)  # standard output is a list of files
+    elif not (args.quiet or quiet or (told and len(counts) == sum(counts.values()) == 1)):
+        # Standard output is a list of files; where one could not be read a program gets a line for that and no more.
+        if "error" not in counts or sys.stderr.isatty():
+            sys.stdout.flush()
+            print(_summary(counts), file=sys.stderr)
     if "error" in counts:
         return 2
     return int("would-change" in counts)
