@@ -113,7 +113,7 @@ def parse(data: bytes, where: object) -> Document:
         raise FormatError("too large for a buildinfo", where=where)
     try:
         return tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number of very many digits
         raise misplaced(data, "buildinfo", where) or FormatError(
             f"not a buildinfo: not TOML: {error}", where=where
         ) from error
@@ -138,6 +138,8 @@ def load(document: Document, where: object) -> BuildInfo:
     try:
         # Through JSON, since strict types and tables go together only there.
         record = TypeAdapter(BuildInfo).validate_json(json.dumps(document))
+    except RecursionError as error:
+        raise FormatError("not a buildinfo: tables in tables without end", where=where) from error
     except TypeError as error:
         raise RecordError(f"a date or time stands where none belongs: {error}", where=where) from error
     except ValidationError as error:

@@ -58,7 +58,11 @@ def test_a_record_that_was_tampered_with_does_not_hold(built: Builder, tmp_path:
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[[[", b"\0" * 100, b"a = " + b"[" * 5000])
+BIG = b"format = " + b"9" * 10000
+DEEP = b"format = 1\n" + b".".join([b"a"] * 3000) + b" = 1\n"
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[[[", b"\0" * 100, b"a = " + b"[" * 5000, BIG, DEEP])
 def test_what_is_no_record_could_not_be_told(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "x.buildinfo.toml"
     file.write_bytes(data)

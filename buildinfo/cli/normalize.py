@@ -100,11 +100,9 @@ def _report(results: Iterator[FileResult], args: argparse.Namespace, named: set[
         import json
 
         print(json.dumps({"files": documents, "summary": counts}, indent=2))
-    elif not (args.quiet or quiet or (told and len(counts) == sum(counts.values()) == 1)):
-        # Standard output is a list of files; where one could not be read a program gets a line for that and no more.
-        if "error" not in counts or sys.stderr.isatty():
-            sys.stdout.flush()
-            print(_summary(counts), file=sys.stderr)
+    elif not (args.quiet or quiet or _is_said(counts, told)):
+        sys.stdout.flush()
+        print(_summary(counts), file=sys.stderr)  # standard output is a list of files
     if "error" in counts:
         return 2
     return int("would-change" in counts)
@@ -117,6 +115,13 @@ def _lines(done: FileResult, *, verbose: bool) -> Iterator[str]:
     for skipped in done.skipped:
         if skipped.path:
             yield f"{done.path}: {skipped.path}: left alone: {skipped.reason}"
+
+
+def _is_said(counts: dict[str, int], told: int) -> bool:
+    """Whether a summary adds nothing, or comes behind an error where a program expects a line for that and no more."""
+    if "error" in counts and not sys.stderr.isatty():
+        return True
+    return bool(told) and sum(counts.values()) == 1
 
 
 def _summary(counts: dict[str, int]) -> str:
