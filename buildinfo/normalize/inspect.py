@@ -22,7 +22,7 @@ from buildinfo.normalize.content import normalize_content
 from buildinfo.normalize.headers import HeaderRules
 from buildinfo.normalize.job import MAX_FILE, Budget, Job, Policy, Report, Skipped
 from buildinfo.normalize.order import Entry, sort_key
-from buildinfo.normalize.registry import HEAD, kind_of
+from buildinfo.normalize.registry import HEAD, TAIL, kind_by_end, kind_of, may_have_stub
 
 IN_MEMORY: Final = 4 << 20
 """Bytes of waiting content that are held in memory before they go to a temporary file."""
@@ -148,6 +148,9 @@ class Inspection(Observer):
                 break
         head = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         kind = kind_of(head, member.name)
+        if kind is None and held < member.size <= MAX_FILE and may_have_stub(head):
+            yield from self._examined_behind(member, head, content)
+            return
         if kind is not None and member.size > MAX_FILE:
             self.report.skipped.append(Skipped(member.name, kind.name, f"larger than {MAX_FILE >> 20} MiB"))
             kind = None
@@ -164,6 +167,21 @@ class Inspection(Observer):
             self._compiled.append(_Compiled(member.name, member.offset, self.rules.time(member), at, len(data)))
         else:
             self._normalize(member.name, member.offset, data, None)
+
+    def _examined_behind(self, member: Member, head: bytes, content: Iterator[memoryview]) -> Iterator[memoryview]:
+        """A file that only its end can tell the kind of; it waits in a temporary file."""
+        with _spool() as held:
+            held.write(head)
+            for piece in content:
+                held.write(piece)
+                yield piece
+            held.seek(max(0, member.size - TAIL))
+            kind = kind_by_end(held.read())
+            if kind is None or kind.name not in self.policy.leaks:
+                return
+            held.seek(0)
+            data = held.read()
+        self._normalize(member.name, member.offset, data, None)
 
     def _normalize(self, name: str, offset: int, data: bytes, source_time: Callable[[], int | None] | None) -> None:
         job = Job(self.policy, name, self.report, Budget.of(len(data)), source_time=source_time)

@@ -18,7 +18,7 @@ from buildinfo.errors import BuildinfoError, FormatError, UnreadableError, Usage
 from buildinfo.normalize.content import normalize_content
 from buildinfo.normalize.job import MAX_FILE, Budget, Change, Job, Policy, Report, Skipped, Timestamps
 from buildinfo.normalize.place import beside, write_over
-from buildinfo.normalize.registry import HEAD, kind_of, select
+from buildinfo.normalize.registry import HEAD, TAIL, Kind, kind_by_end, kind_of, may_have_stub, select
 
 Result = Literal["unchanged", "changed", "would-change", "left-alone", "error"]
 
@@ -136,7 +136,7 @@ def _normalize(path: Path, request: Request, output: Path | None, loose: bool) -
                 "adb": "an apk v3 file: v3 is not supported yet",
                 "index": "an index, which its signature covers",
             }[what]
-        elif (kind := kind_of(head, path.name)) is not None and os.fstat(file.fileno()).st_size > MAX_FILE:
+        elif (kind := _kind(file, head, path)) is not None and os.fstat(file.fileno()).st_size > MAX_FILE:
             report.skipped.append(Skipped("", kind.name, f"larger than {MAX_FILE >> 20} MiB"))
             reason = report.skipped[0].reason
         elif kind is not None:
@@ -155,6 +155,16 @@ def _normalize(path: Path, request: Request, output: Path | None, loose: bool) -
             write = partial(_put, result) if changed else partial(_copy, file)
             _write(path, _real(output or path), write)
     return _result(path, changed, request, reason, report)
+
+
+def _kind(file: BinaryIO, head: bytes, path: Path) -> Kind | None:
+    """What an open file is, by its first bytes, or else by its last ones."""
+    kind = kind_of(head, path.name)
+    size = os.fstat(file.fileno()).st_size
+    if kind is not None or size <= HEAD or not may_have_stub(head):
+        return kind
+    file.seek(max(0, size - TAIL))
+    return kind_by_end(file.read(TAIL))
 
 
 def _package(path: Path, request: Request, output: Path | None, named: Path) -> FileResult:

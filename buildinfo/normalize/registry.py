@@ -22,6 +22,8 @@ POLICY_VERSION: Final = 1
 """Rises when the same input may give other output."""
 HEAD: Final = 1024
 """Bytes of a file that tell its kind."""
+TAIL: Final = 22 + 0xFFFF
+"""Bytes at its end that may: the end record of a zip archive, with the longest comment."""
 
 
 class Row(NamedTuple):
@@ -33,13 +35,17 @@ class Row(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A file kind: `takes` looks at the first `HEAD` bytes and the name; `handler` is MODULE:CLASS in this room."""
+    """A file kind: `takes` looks at the first `HEAD` bytes and the name; `handler` is MODULE:CLASS in this room.
+
+    Where no kind takes a file so, `ends` of one may: it looks at the last `TAIL` bytes.
+    """
 
     name: str
     leaks: str
     forms: str
     takes: Callable[[bytes, str], bool]
     handler: str
+    ends: Callable[[bytes], bool] | None = None
 
 
 def _magic(*magics: bytes, at: int = 0) -> Callable[[bytes, str], bool]:
@@ -52,7 +58,23 @@ def _pyc(head: bytes, name: str) -> bool:
 
 
 def _pyzip(head: bytes, name: str) -> bool:
-    return head[:2] == b"#!" and re.match(rb"#![^\n]*\bpython[^\n]*\nPK\x03\x04", head) is not None
+    return head[:2] == b"#!" and re.match(rb"#![^\n]*\nPK\x03\x04", head) is not None
+
+
+def _never(head: bytes, name: str) -> bool:
+    return False
+
+
+def _zip_end(tail: bytes) -> bool:
+    at = tail.rfind(b"PK\x05\x06")
+    while at >= 0 and at + 22 + int.from_bytes(tail[at + 20 : at + 22], "little") != len(tail):
+        at = tail.rfind(b"PK\x05\x06", 0, at)
+    return at >= 0
+
+
+def may_have_stub(head: bytes) -> bool:
+    """Whether a file that begins so may be a program with an archive behind it: a script or other text, ELF, PE."""
+    return head.startswith((b"#!", b"\x7fELF", b"MZ")) or b"\0" not in head or b"PK\x03\x04" in head
 
 
 def _javadoc(head: bytes, name: str) -> bool:
@@ -91,6 +113,7 @@ KINDS: Final = (
     Kind("jmod", "as zip", "as zip", _magic(b"JM\x01\x00PK\x03\x04"), "zip:Jmod"),
     Kind("pyzip", "as zip", "as zip", _pyzip, "zip:Pyzip"),
     Kind("zip", "times, owners", "member order, permissions", _magic(b"PK\x03\x04", b"PK\x05\x06"), "zip:Zip"),
+    Kind("stubzip", "as zip, nothing is moved", "permissions", _never, "stubzip:StubZip", _zip_end),
     Kind("pyc", "a time that is not the source's", "equal constants once, unused reference bits", _pyc, "pyc:Pyc"),
     Kind("png", "times", "", _magic(b"\x89PNG\r\n\x1a\n"), "png:Png"),
     Kind("gettext", "times", "", _magic(b"\xde\x12\x04\x95", b"\x95\x04\x12\xde"), "gettext:Gettext"),
@@ -114,11 +137,18 @@ def kind_of(data: bytes, name: str = "") -> Kind | None:
     """The row that takes a file, or None.
 
     Args:
-        data: the file, or at least its first `HEAD` bytes.
+        data: the file, or at least its first `HEAD` bytes; then no kind is told by its end.
         name: its name, a hint.
     """
     head = data[:HEAD]
-    return next((kind for kind in KINDS if kind.takes(head, name)), None)
+    return next((kind for kind in KINDS if kind.takes(head, name)), None) or (
+        kind_by_end(data[-TAIL:]) if may_have_stub(head) else None
+    )
+
+
+def kind_by_end(tail: bytes) -> Kind | None:
+    """The row that takes a file for its last `TAIL` bytes, where none does for its first ones."""
+    return next((kind for kind in KINDS if kind.ends is not None and kind.ends(tail)), None)
 
 
 @cache

@@ -54,22 +54,31 @@ _CACHED: Final = re.compile(r"(.*/|)__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL
 
 
 class Zip:
-    """All archives of the family that start as zip archives do."""
+    """All archives of the family that start as zip archives do.
+
+    Attributes:
+        moves: whether members may be moved, dropped and become longer or shorter.
+    """
 
     name = "zip"
+    moves = True
+
+    def read(self, data: bytes) -> Archive:
+        """The archive in a file; see `ziprecords.read` for what is raised."""
+        return ziprecords.read(data)
 
     def normalize(self, data: bytes, job: Job) -> bytes:
         """See `Handler`."""
-        archive = ziprecords.read(data)
+        archive = self.read(data)
         names = {member.name for member in archive.members}
         _refuse(archive, names)
         sources = _stamp(archive, job)
         if job.form(self.name):
             for member in archive.members:
                 _permit(member)
-        if jar.MANIFEST in names:
+        if self.moves and jar.MANIFEST in names:
             archive.drop(jar.left_behind)
-        if job.form(self.name):
+        if self.moves and job.form(self.name):
             _sort(archive, names)
         if not _aligned(archive):
             self._normalize_contents(archive, names, job, sources)
@@ -94,7 +103,12 @@ class Zip:
                 del job.report.changes[changes:]
                 job.skipped(self.name, f"{name} keeps its leaks, RECORD has its hash")
                 continue
-            member.replace(_pack(member, result), zlib.crc32(result), len(result))
+            packed = _pack(member, result)
+            if not self.moves and len(packed) != len(member.data):
+                del job.report.changes[changes:]
+                job.skipped(self.name, f"{name} keeps its leaks, it would get another size")
+                continue
+            member.replace(packed, zlib.crc32(result), len(result))
 
 
 class Jmod(Zip):
@@ -104,7 +118,7 @@ class Jmod(Zip):
 
 
 class Pyzip(Zip):
-    """A Python program: a line that names the interpreter, then a zip archive."""
+    """A program in one file: a line that names the interpreter, Python or another one, then a zip archive."""
 
     name = "pyzip"
 
