@@ -40,7 +40,7 @@ _SEGMENTS: Final = {
     b"\x02\x01": (Struct("<32xQ14xHH"), Struct("<8xQ16xQ16x")),
     b"\x02\x02": (Struct(">32xQ14xHH"), Struct(">8xQ16xQ16x")),
 }
-"""By class and byte order: offset, entry size and number of program headers; of each the offset and size in the file."""
+"""By class and byte order: offset, entry size and number of program headers; of each offset and size in the file."""
 
 
 class StubZip(Zip):

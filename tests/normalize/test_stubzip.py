@@ -122,11 +122,10 @@ def test_an_archive_inside_that_would_get_another_size_stays() -> None:
 
 def vouching() -> dict[str, bytes]:
     archive = zipped(2022)
+    known = hashlib.sha256(archive).hexdigest().encode()
     return {
         "a script that sums it up": b'#!/bin/sh\n[ "$(tail -n +3 "$0" | cksum)" = "1 2" ] || exit\n',
-        "a script that names its hash": b"#!/bin/sh\nknown="
-        + hashlib.sha256(archive).hexdigest().encode()
-        + b"\nexit\n",
+        "a script that names its hash": b"#!/bin/sh\nknown=" + known + b"\nexit\n",
         "a program that holds its hash": elf() + hashlib.sha256(archive).digest(),
         "a program that holds its checksum": elf() + zlib.crc32(archive).to_bytes(4, "little"),
         "a segment that reaches into it": elf(len(archive)),

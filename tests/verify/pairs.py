@@ -12,6 +12,7 @@ import pairs_contents
 import pairs_documents
 import pairs_elf
 import pairs_framing
+import pairs_headers
 import pairs_languages
 import pairs_nested
 import pairs_pkginfo
@@ -34,6 +35,7 @@ _ROOMS = (
     pairs_text,
     pairs_languages,
     pairs_nested,
+    pairs_headers,
 )
 
 FACTORS: tuple[Factor, ...] = tuple(factor for room in _ROOMS for factor in room.FACTORS)

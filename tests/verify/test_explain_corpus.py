@@ -19,7 +19,7 @@ EXPECTED = {
     "test1.zip": {"zip-times", "unknown"},
     "test1.png": {"unknown"},
     "test1.rpm": {"unknown"},
-    "test1.squashfs": {"unknown"},
+    "test1.squashfs": {"filesystem-image", "unknown"},
     "encrypted1.zip": {"unknown"},
 }
 """Pairs of diffoscope's data whose contents differ, too: what remains is said to be unknown."""

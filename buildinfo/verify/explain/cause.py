@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from buildinfo.verify.explain.evidence import Evidence
@@ -32,6 +33,10 @@ class Cause:
     kinds: ClassVar[frozenset[str]]
     is_carried: ClassVar[bool] = False
     records: ClassVar[tuple[str, ...]] = ()
+
+    def mend(self, claimed: Collection[tuple[str, str]]) -> str:
+        """The advice for what it explains: kinds and names of hunks. Some mends are true for some of them only."""
+        return self.advice
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
         """How sure it is that this cause alone explains a hunk: from 0, not at all, to 1."""

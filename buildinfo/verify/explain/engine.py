@@ -41,12 +41,14 @@ class _Claims:
     weights: dict[int, float] = field(default_factory=dict)
     evidence: list[str] = field(default_factory=list)
     hunks: int = 0
+    claimed: set[tuple[str, str]] = field(default_factory=set)
     shown: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, index: int, weight: float, hunk: Hunk) -> None:
         self.weights[index] = max(weight, self.weights.get(index, 0.0))
         self.hunks += 1
         alike = hunk.kind, hunk.name
+        self.claimed.add(alike)
         if len(self.evidence) < MAX_EVIDENCE and self.shown[alike] < MAX_ALIKE.get(hunk.kind, MAX_EVIDENCE):
             self.shown[alike] += 1
             self.evidence.append(excerpt(hunk))
@@ -198,7 +200,7 @@ def _reported(cause: Cause, weight: float, claim: _Claims) -> Reported:
         name=cause.name,
         weight=round(weight, 2),
         differences=sorted(claim.weights),
-        advice=cause.advice,
+        advice=cause.mend(claim.claimed),
         evidence=list(dict.fromkeys(claim.evidence)),
     )
 

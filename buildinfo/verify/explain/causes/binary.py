@@ -40,10 +40,12 @@ class BuildId(Cause):
         "Link with -Wl,--build-id=sha1, never uuid; make debug information the same (-ffile-prefix-map=$builddir=.); "
         "or do without: -Wl,--build-id=none."
     )
-    kinds = _ELF
+    kinds = frozenset(("elf", "field"))
     records = ("condition", "environment:LDFLAGS")
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.kind == "field":
+            return 0.8 if hunk.name == "pe:id" else 0.0
         if hunk.name == "sections":
             return 0.8 if (hunk.before or hunk.after) == b".note.gnu.build-id" else 0.0
         return {".note.gnu.build-id": 0.8, ".gnu_debuglink": 0.6}.get(hunk.name, 0.0)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from buildinfo.apk.framing import GzipReader
 from buildinfo.verify.explain.dissect.place import MAX_UNPACKED, Place
+from buildinfo.verify.explain.dissect.xzblocks import layout
 from buildinfo.verify.explain.hunk import Hunk
 from buildinfo.verify.unpack import compression, unpack
 
@@ -30,9 +31,18 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
         yield from _header(before, after, place)
     if old == new:
         if head == other_head and kind == compression(after):
-            yield place.hunk("compression", kind or "", b"%d bytes" % len(before), b"%d bytes" % len(after))
+            yield _otherwise(kind or "", before, after, place)
     else:
         yield from place.inside(_inner(place.name), old, new)
+
+
+def _otherwise(kind: str, before: bytes, after: bytes, place: Place) -> Hunk:
+    """The same content, compressed otherwise."""
+    if kind == "xz":
+        old, new = layout(before), layout(after)
+        if old is not None and new is not None and old != new:
+            return place.hunk("compression", "xz blocks", old, new)
+    return place.hunk("compression", kind, b"%d bytes" % len(before), b"%d bytes" % len(after))
 
 
 def _header(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:

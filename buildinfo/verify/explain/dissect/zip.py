@@ -1,4 +1,7 @@
-"""Zip archives, jars, wheels, jmod files: read with the standard library's zipfile, bounded."""
+"""Zip archives, jars, wheels, jmod files, also behind a program: read with the standard library's zipfile, bounded.
+
+What stands before the first member is taken apart for itself; what stands between members belongs to no cause.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import zlib
 from collections.abc import Iterator
 
 from buildinfo.errors import FormatError
+from buildinfo.normalize import ziprecords
+from buildinfo.normalize.job import LeftAlone
 from buildinfo.verify.explain.dissect.members import MAX_MEMBERS, Member, compare
 from buildinfo.verify.explain.dissect.place import MAX_UNPACKED, Place
 from buildinfo.verify.explain.hunk import Hunk
@@ -19,17 +24,21 @@ _OWNERS = (0x7875,)
 
 
 def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
-    """Hunks of kind `zip`, and those of the members.
+    """Hunks of kind `zip`, those of what stands before the archive, and those of the members.
 
     Raises:
         FormatError: one of them is no whole archive.
     """
     try:
-        (old, comment), (new, other_comment) = _members(before), _members(after)
+        (old, comment, start), (new, other_comment, other_start) = _members(before), _members(after)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError, EOFError) as error:
         raise FormatError(f"broken zip archive ({error})") from None
     if comment != other_comment:
         yield place.hunk("zip", "comment", comment, other_comment)
+    yield from place.inside("stub", before[:start], after[:other_start])
+    gaps = _between(before), _between(after)
+    if gaps[0] != gaps[1]:
+        yield place.hunk("bytes", "between members", *gaps)
     yield from compare("zip", list(old), list(new), place)
     packed = {member.name: size for member, size in old.items()}
     contents = {member.name: member.content for member in old}
@@ -39,8 +48,16 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
             yield place.part(member.name.decode("utf-8", "replace")).hunk("compression", "zip", *sizes)
 
 
-def _members(data: bytes) -> tuple[dict[Member, int], bytes]:
-    """The members with their compressed sizes, and the comment."""
+def _between(data: bytes) -> bytes:
+    """What belongs to no record of an archive; nothing of one that is read in two ways."""
+    try:
+        return b"".join(member.tail for member in ziprecords.read(data).members)
+    except (FormatError, LeftAlone):
+        return b""
+
+
+def _members(data: bytes) -> tuple[dict[Member, int], bytes, int]:
+    """The members with their compressed sizes, the comment, and where the archive starts."""
     members: dict[Member, int] = {}
     left = MAX_UNPACKED
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -55,7 +72,8 @@ def _members(data: bytes) -> tuple[dict[Member, int], bytes]:
                 content = stream.read(info.file_size + 1)
             name = info.filename.encode("utf-8", "surrogateescape")
             members[Member(name, _fields(info), content)] = info.compress_size
-        return members, archive.comment
+        start = min((info.header_offset for info in infos), default=max(0, archive.start_dir))
+        return members, archive.comment, start
 
 
 def _fields(info: zipfile.ZipInfo) -> dict[str, bytes]:
