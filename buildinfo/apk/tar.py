@@ -43,6 +43,8 @@ class TarReader:
         where: the file, for error messages.
         segment: the part of the file, for error messages; may be set later.
         keep_headers: fill `Member.raw_headers`.
+        stated_sizes: let what is no file state a size, such as a folder of 4096 bytes: it means nothing to GNU tar,
+            libarchive, busybox and Python, and no content follows. Otherwise it is refused: apk skips so many bytes.
 
     Attributes:
         trailer_size: after the last step, how many zero bytes ended the archive; 0 for a cut one.
@@ -59,6 +61,7 @@ class TarReader:
         where: object = None,
         segment: str | None = None,
         keep_headers: bool = False,
+        stated_sizes: bool = False,
     ) -> None:
         self.where = where
         self.segment = segment
@@ -69,6 +72,7 @@ class TarReader:
         self._at = 0
         self._base = 0
         self._keep_headers = keep_headers
+        self._stated_sizes = stated_sizes
         self._content_left = 0
         self._padding = 0
         self._ahead: Member | None = None
@@ -127,6 +131,7 @@ class TarReader:
                     long_link=long_link,
                     offset=start,
                     raw_headers=kept,
+                    stated_sizes=self._stated_sizes,
                 )
                 self._content_left = member.size
                 self._padding = -member.size % BLOCK

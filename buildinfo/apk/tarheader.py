@@ -155,8 +155,12 @@ def build_member(
     long_link: bytes | None,
     offset: int,
     raw_headers: bytes,
+    stated_sizes: bool = False,
 ) -> Member:
     """Joins a verified header block with the extended records that stood before it.
+
+    Args:
+        stated_sizes: take the size of what is no file for 0, whatever it says.
 
     Raises:
         TarError: a type, name, number or size that this reader does not accept.
@@ -171,6 +175,8 @@ def build_member(
     name = pax.get("path", long_name) or _name(name, prefix, magic)
     link = pax.get("linkpath", long_link) or _field(link)
     length = _pax_number(pax, "size", size, MAX_SIZE)
+    if stated_sizes and kind != "file" and not (kind == "hardlink" and pax):
+        length = 0  # a hard link of the pax format may have content
     _check_shape(kind, name, length, link)
     device = kind in ("char", "block")
     return Member(

@@ -101,7 +101,11 @@ KINDS: Final = (
     Kind("zstd", "what the tar inside leaks", "", _magic(b"\x28\xb5\x2f\xfd"), "compressed:Zstd"),
     Kind("bzip2", "what the tar inside leaks", "", _magic(b"BZh"), "compressed:Bzip2"),
     Kind(
-        "tar", "times, access times, process ids, order of extended attributes", "", _magic(b"ustar", at=257), "tar:Tar"
+        "tar",
+        "times, access times, process ids, order of extended attributes, sizes of folders",
+        "",
+        _magic(b"ustar", at=257),
+        "tar:Tar",
     ),
     Kind(
         "cpio",

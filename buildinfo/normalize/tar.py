@@ -36,7 +36,7 @@ class Tar:
 
     def normalize(self, data: bytes, job: Job) -> bytes:
         patches: list[Patch] = []
-        reader = TarReader([data], keep_headers=True)
+        reader = TarReader([data], keep_headers=True, stated_sizes=True)
         for member, chunks in reader:
             if member.offset == 0 and member.name.startswith(".SIGN."):
                 raise LeftAlone("part of an Alpine package or index, which a signature covers")
@@ -65,6 +65,8 @@ def _headers(member: Member, content: bytes | None, job: Job) -> bytes:
     """The new header blocks of a member."""
     headers = Headers.parse(member.raw_headers)
     _set_times(headers, job)
+    if member.type == "dir" and "size" not in member.pax and headers.number("size"):
+        headers.set_number("size", 0)  # what the folder took up on some file system
     if headers.extended:
         headers.drop_process_id()
         headers.set_pax(_sorted_attributes(_records(headers.pax(), content)))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from jobs import EPOCH, normalize
 
 from buildinfo.apk.tarpatch import Headers
+from buildinfo.errors import FormatError
 
 LATE = EPOCH + 1000
 FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
@@ -178,3 +179,48 @@ def test_hostile_archives_raise_nothing_but_a_format_error(data: st.DataObject) 
             hostile[block + 148 : block + 156] = b"%06o\0 " % sum(hostile[block : block + 512])
     hostile += bytes(-len(hostile) % 512)
     check_cut(data, hostile)
+
+
+FLAGS = {"folder": tarfile.DIRTYPE, "symbolic link": tarfile.SYMTYPE, "hard link": tarfile.LNKTYPE}
+
+
+def sized(flag: bytes, size: int, body: bytes = b"") -> bytes:
+    """A tar in which what is no file states a size, with a file before and behind it."""
+    odd = tarfile.TarInfo("odd")
+    odd.type, odd.size, odd.mtime = flag, size, LATE
+    odd.linkname = "" if flag == tarfile.DIRTYPE else "first"
+    block = odd.tobuf(tarfile.USTAR_FORMAT)
+    first, last = (tarball(entry(name), tar_format=tarfile.USTAR_FORMAT)[:1024] for name in ("first", "last"))
+    return (first + block + body + last).ljust(10240, b"\0")
+
+
+@pytest.mark.parametrize("flag", FLAGS.values(), ids=FLAGS)
+def test_a_size_of_what_is_no_file_means_nothing(flag: bytes) -> None:
+    """GNU tar, busybox and Python read such archives; one whose times stay differs with each build."""
+    out, report = normalize(sized(flag, 4096))
+    assert [info.name for info in read(out)] == ["first", "odd", "last"]
+    assert {info.mtime for info in read(out)} == {EPOCH}
+    assert not report.skipped
+    assert content(out, "last") == b"hi"
+
+
+def test_the_size_of_a_folder_tells_of_the_file_system_that_it_lay_on() -> None:
+    assert normalize(sized(tarfile.DIRTYPE, 4096))[0] == normalize(sized(tarfile.DIRTYPE, 60))[0]
+
+
+def test_what_has_content_where_none_belongs_is_refused() -> None:
+    """Some readers skip it and others take it for members."""
+    with pytest.raises(FormatError):
+        normalize(sized(tarfile.DIRTYPE, 4, b"text".ljust(512, b"\0")))
+
+
+def test_what_real_tar_makes_of_it(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(normalize(sized(tarfile.DIRTYPE, 4096))[0])
+    listed = subprocess.run(["tar", "tf", "a.tar"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert listed.split() == ["first", "odd", "last"] or listed.split() == ["first", "odd/", "last"]
+
+
+def test_the_report_of_a_folder_with_a_size(corpus: Path) -> None:
+    out, report = normalize((corpus / "reports" / "dirsize.tar").read_bytes(), epoch=1)
+    assert {info.mtime for info in read(out)} == {1}
+    assert not report.skipped

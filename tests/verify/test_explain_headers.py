@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import struct
+import tarfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -306,3 +307,17 @@ def test_broken_ones_are_refused_or_taken_apart(data: st.DataObject) -> None:
         )
     )
     taken(dissector, good, data.draw(mutated(good)))
+
+
+def sized(time: int, size: int, text: bytes = b"hi") -> bytes:
+    folder, file = tarfile.TarInfo("d"), tarfile.TarInfo("d/x")
+    folder.type, folder.size, folder.mtime = tarfile.DIRTYPE, size, time
+    file.size, file.mtime = len(text), time
+    blocks = folder.tobuf(tarfile.USTAR_FORMAT) + file.tobuf(tarfile.USTAR_FORMAT) + text.ljust(512, b"\0")
+    return blocks.ljust(10240, b"\0")
+
+
+def test_a_tar_whose_folder_states_a_size_is_a_tar() -> None:
+    assert causes(sized(TIMES[0], 4096), sized(TIMES[1], 4096)) == {"tar-metadata"}
+    assert causes(sized(TIMES[0], 4096), sized(TIMES[0], 60)) == {"tar-metadata"}
+    assert causes(sized(TIMES[0], 4096), sized(TIMES[1], 60, b"no")) == {"tar-metadata", "unknown"}

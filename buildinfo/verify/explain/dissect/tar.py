@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from buildinfo.apk.tar import TarReader
+from buildinfo.apk.tarheader import BLOCK
 from buildinfo.errors import FormatError
 from buildinfo.verify.explain.dissect.members import MAX_MEMBERS, Member, compare
 from buildinfo.verify.explain.dissect.place import Place
@@ -24,9 +25,14 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
         yield place.hunk("tar", "dialect", before[257:265], after[257:265])
 
 
+def _stated(header: bytes, pax: Mapping[str, bytes]) -> bytes:
+    """The size that what is no file states: that of a folder on some file system."""
+    return pax.get("size", header[124:136].strip(b" \0").lstrip(b"0"))
+
+
 def _members(data: bytes) -> list[Member]:
     members: list[Member] = []
-    for member, content in TarReader([data]):
+    for member, content in TarReader([data], keep_headers=True, stated_sizes=True):
         if len(members) >= MAX_MEMBERS:
             raise FormatError("too many tar members")
         fields = {
@@ -40,6 +46,7 @@ def _members(data: bytes) -> list[Member]:
             "target": member.linkname.encode("utf-8", "surrogateescape"),
             "atime": member.pax.get("atime", b""),
             "ctime": member.pax.get("ctime", b""),
+            "size": b"" if member.type == "file" else _stated(member.raw_headers[-BLOCK:], member.pax),
         }
         members.append(Member(member.name.encode("utf-8", "surrogateescape"), fields, b"".join(content)))
     return members
