@@ -113,6 +113,12 @@ class TestPe:
     def test_an_edit_is_not_hidden_by_the_time(self) -> None:
         assert causes(program(TIMES[0]), program(TIMES[1], code=b"\x90\xc3")) == {"pe-time", "unknown"}
 
+    def test_the_least_header(self) -> None:
+        header = b"MZ".ljust(60, b"\0") + struct.pack("<I4sHHI", 64, b"PE\0\0", 0x8664, 0, 0)[:12]
+        sides = [header + struct.pack("<I12x", time) + b"code" * 9 for time in TIMES]
+        assert causes(*sides) == {"pe-time"}
+        assert "unknown" in causes(sides[0], sides[1] + b"more")
+
     def test_times_of_the_debug_directory(self) -> None:
         found = hunks(program(TIMES[0], debug=b"\x0d"), program(TIMES[1], debug=b"\x0d"))
         assert [hunk.where for hunk in found if not hunk.follows] == ["TimeDateStamp", "debug directory"]

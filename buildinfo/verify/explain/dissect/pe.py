@@ -22,6 +22,8 @@ _CODEVIEW, _REPRODUCIBLE = 2, 16
 _MAX_SECTIONS: Final = 4096
 _MAX_TABLES: Final = 4096
 _PADDING: Final = 8
+_STANDARD: Final = 68
+"""Least bytes of an optional header with a checksum."""
 
 
 def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
@@ -56,7 +58,7 @@ def spots(data: bytes) -> Iterator[Spot]:
         return id_spot(data, at, 4, name) if reproducible else time_spot(data, at, name)
 
     yield stamp(header.start + 8, "TimeDateStamp")
-    checksum = number(data, header.optional + 64, 4)
+    checksum = number(data, header.optional + 64, 4) if header.summed else 0
     if checksum:
         right = checksum == _checksum(data, header.optional + 64)
         yield sum_spot(data, header.optional + 64, 4, "CheckSum", right=right)
@@ -78,7 +80,10 @@ def spots(data: bytes) -> Iterator[Spot]:
 
 
 class _Header:
-    """The places of a PE file's headers, and of its sections: (address, size in memory, offset, size in the file)."""
+    """The places of a PE file's headers, and its sections: name, address, size in memory, offset, size in the file.
+
+    `summed` tells whether there is an optional header with a checksum.
+    """
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -86,12 +91,12 @@ class _Header:
         if data[self.start : self.start + 4] != b"PE\0\0":
             raise FormatError("no PE header", offset=self.start)
         self.optional = self.start + 24
-        magic = number(data, self.optional, 2)
-        if magic not in (0x10B, 0x20B):
-            raise FormatError("an optional header of an unknown kind", offset=self.optional)
-        self.directories = self.optional + (112 if magic == 0x20B else 96)
         length, count = number(data, self.start + 20, 2), number(data, self.start + 6, 2)
-        self.count = min(number(data, self.directories - 4, 4), max(0, self.optional + length - self.directories) // 8)
+        magic = number(data, self.optional, 2) if length >= _STANDARD else 0
+        self.summed = magic in (0x10B, 0x20B)
+        self.directories = self.optional + (112 if magic == 0x20B else 96)
+        held = max(0, self.optional + length - self.directories) // 8 if self.summed else 0
+        self.count = min(number(data, self.directories - 4, 4), held) if held else 0
         if count > _MAX_SECTIONS:
             raise FormatError("too many sections", offset=self.start)
         self.table = self.optional + length
@@ -135,7 +140,10 @@ def _unsigned(data: bytes) -> tuple[bytes, bytes | None]:
 
 def _unsummed(data: bytes, bare: bytes) -> bytes:
     """A file without its signature, and without its checksum where that was right."""
-    at = _Header(data).optional + 64
+    header = _Header(data)
+    at = header.optional + 64
+    if not header.summed:
+        return bare
     return bare[:at] + bytes(4) + bare[at + 4 :] if number(data, at, 4) == _checksum(data, at) else bare
 
 
