@@ -28,6 +28,8 @@ MAX_CONTROL_FILES: Final = 1000
 """Most entries of the control segment."""
 MAX_HELD: Final = 1 << 30
 """Most bytes of memory, by estimate, that the kept members of a data segment may cost."""
+LINK_FIELD: Final = 100
+"""Bytes of a link target that a tar header has room for."""
 _MEMBER_COST: Final = 600
 _RECORD_COST: Final = 150
 
@@ -252,9 +254,13 @@ def _read_data(
 
 
 def _check_sha1(member: Member, content: Iterator[memoryview], path: Path) -> None:
-    """Compares a file's content, or a link's target, with the checksum that abuild-tar wrote."""
+    """Compares a file's content, or a link's target, with the checksum that abuild-tar wrote: of a target that is longer
+    than the field of the header it hashes what stands there."""
     if member.type == "symlink":
-        digest = hashlib.sha1(member.linkname.encode("utf-8", "surrogateescape"), usedforsecurity=False)
+        target = member.linkname.encode("utf-8", "surrogateescape")
+        digest = hashlib.sha1(target, usedforsecurity=False)
+        if digest.hexdigest() != member.checksum:
+            digest = hashlib.sha1(target[:LINK_FIELD], usedforsecurity=False)
     elif member.type == "file":
         digest = hashlib.sha1(usedforsecurity=False)
         for piece in content:

@@ -1,6 +1,7 @@
 """What normalization changes in the headers of a package's tar members, and nothing else: the dialect stays as found.
 
-Canonical order of pax records: as GNU tar writes them for abuild, `abuild-tar`'s checksum last.
+Canonical order of pax records: as GNU tar writes them for abuild 3.11 to 3.18 (`start_header` in its `create.c`: the
+link target, the name, numbers, owners, attributes; then what abuild overrides), `abuild-tar`'s checksum last.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ from buildinfo.normalize.job import Policy
 _PROCESS: Final = re.compile(rb"PaxHeaders\.[1-9]").search
 _XATTR: Final = XATTR_PREFIX.encode()
 _CHECKSUM: Final = CHECKSUM_KEY.encode()
-_ORDER: Final = {key: rank for rank, key in enumerate([b"path", b"linkpath", b"size", b"mtime", b"ctime", b"atime"])}
+_ORDER: Final = {
+    key: rank
+    for rank, key in enumerate(
+        (
+            *(b"linkpath", b"path", b"uid", b"gid", b"size", b"mtime", b"devmajor", b"devminor", b"uname", b"gname"),
+            *(b"SCHILY.acl.access", b"SCHILY.acl.default", b"RHT.security.selinux", _XATTR, b"", b"ctime", b"atime"),
+            _CHECKSUM,
+        )
+    )
+}
+"""Records in tar's order; the prefix stands for all extended attributes, the empty key for what is not known."""
 
 
 @dataclass(slots=True)
@@ -117,6 +128,4 @@ class HeaderRules:
 
 
 def _rank(key: bytes) -> tuple[int, bytes]:
-    if key == _CHECKSUM:
-        return 99, key
-    return (50, key) if key.startswith(_XATTR) else (_ORDER.get(key, 40), key)
+    return _ORDER.get(_XATTR if key.startswith(_XATTR) else key, _ORDER[b""]), key
