@@ -38,26 +38,37 @@ def capture_of(builder: Builder, recipe: str) -> Path:
     return capture
 
 
-def finalize(capture: Path, place: Path, package: bytes) -> dict[str, Any]:
-    """Finalize the capture as if the build had made this package; returns the entry of the record."""
+def finalize(capture: Path, place: Path, package: bytes, *, left_out: str = "") -> dict[str, Any]:
+    """Finalize the capture as if the build had made this package; returns the entry of the record.
+
+    `left_out` is a path of the package tree that is not in the package.
+    """
     ours = place / "capture"
     if not ours.exists():
         shutil.copytree(capture, ours)
     (place / APK).parent.mkdir(parents=True, exist_ok=True)
     (place / APK).write_bytes(package)
-    info = read_package(place / APK).pkginfo.raw
+    made = read_package(place / APK)
     (name,) = (path.name for path in (ours / "pkginfo").iterdir())
-    (ours / "pkginfo" / name).write_bytes(info)
-    seal = (ours / "complete").read_text().splitlines()
-    lines = [
-        f"{hashlib.sha256(info).hexdigest()}  pkginfo/{name}" if line.endswith(f"  pkginfo/{name}") else line
-        for line in seal
-    ]
-    (ours / "complete").write_text("\n".join(lines) + "\n")
+    paths = [*(member.path for member in made.members), *filter(None, [left_out])]
+    tree = "".join(f"./hello/{path}\0" for path in paths).encode()
+    seal(ours, {f"pkginfo/{name}": made.pkginfo.raw, "tree": tree})
     run_finalize(ours, place, "--keep")
     record = tomllib.loads((place / "x86_64/hello-1.2-r3.x86_64.buildinfo.toml").read_text())
     (output,) = record["outputs"]
     return {**output, "record": record}
+
+
+def seal(capture: Path, contents: dict[str, bytes]) -> None:
+    """Write files of the capture anew, and its seal with them."""
+    lines = []
+    for line in (capture / "complete").read_text().splitlines():
+        digest, name = line.split("  ", 1)
+        if name in contents:
+            (capture / name).write_bytes(contents[name])
+            digest = hashlib.sha256(contents[name]).hexdigest()
+        lines.append(f"{digest}  {name}\n")
+    (capture / "complete").write_text("".join(lines))
 
 
 def run_finalize(capture: Path, place: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -152,6 +163,16 @@ def test_another_package_is_not_taken_for_a_normalized_one(built: Path, tmp_path
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "not the package" in done.stderr
     assert (tmp_path / APK).read_bytes() == other
+
+
+def test_a_package_that_lacks_a_file_stays_as_abuild_made_it(built: Path, tmp_path: Path) -> None:
+    """A tar that fails is ignored by abuild: with a right size and a new signature nobody would see it."""
+    before = Packing(mtime=COMMIT_TIME + 1, seed=2, signed=False).package()
+    output = finalize(built, tmp_path, before, left_out="usr/lib/libhello.so")
+    assert (tmp_path / APK).read_bytes() == before
+    (left,) = [entry for entry in output["left_alone"] if entry["handler"] == "package"]
+    assert "usr/lib/libhello.so" in left["reason"]
+    assert "missing-file" in [taint["name"] for taint in output["record"]["taints"]]
 
 
 def test_a_recipe_can_opt_out(tmp_path: Path) -> None:

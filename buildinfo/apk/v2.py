@@ -254,8 +254,8 @@ def _read_data(
 
 
 def _check_sha1(member: Member, content: Iterator[memoryview], path: Path) -> None:
-    """Compares a file's content, or a link's target, with the checksum that abuild-tar wrote: of a target that is longer
-    than the field of the header it hashes what stands there."""
+    """Compares a file's content, or a link's target, with the checksum that abuild-tar wrote: of a target that is
+    longer than the field of the header it hashes what stands there."""
     if member.type == "symlink":
         target = member.linkname.encode("utf-8", "surrogateescape")
         digest = hashlib.sha1(target, usedforsecurity=False)

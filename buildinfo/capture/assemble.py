@@ -14,7 +14,7 @@ from buildinfo.apk.v2 import Package
 from buildinfo.capture import secfixes, taints
 from buildinfo.capture.inputs import read_inputs
 from buildinfo.capture.normalizing import Recorded
-from buildinfo.capture.reader import Capture
+from buildinfo.capture.reader import Capture, package_trees
 from buildinfo.capture.redact import Placeholders, cut_secrets, jobs, public_url, remote_url
 from buildinfo.capture.settings import is_on
 from buildinfo.capture.tools import read_tools
@@ -67,7 +67,7 @@ def assemble(
     inputs, missing = read_inputs(capture)
     tools = read_tools(capture, database, placeholders, memory)
     found = taints.detect(
-        taints.Evidence(capture, capture.environment, tools, packages, _trees(capture), missing),
+        taints.Evidence(capture, capture.environment, tools, packages, package_trees(capture), missing),
         placeholders,
     )
     rule, seconds = capture.epoch
@@ -242,16 +242,6 @@ def _output(path: str, entry: Recorded) -> Output:
         changes=list(entry.changes),
         left_alone=list(entry.left_alone),
     )
-
-
-def _trees(capture: Capture) -> dict[str, frozenset[str]]:
-    """Package name -> the paths in its tree, from ``./PACKAGE/PATH`` entries."""
-    trees: dict[str, set[str]] = {}
-    for entry in capture.text("tree").split("\0"):
-        package, _, path = entry.removeprefix("./").partition("/")
-        if path:
-            trees.setdefault(package, set()).add(path)
-    return {package: frozenset(paths) for package, paths in trees.items()}
 
 
 def _observations(capture: Capture) -> Observations | None:

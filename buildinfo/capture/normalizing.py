@@ -15,7 +15,7 @@ from typing import Any, Final
 from buildinfo.apk.pigz import identity
 from buildinfo.apk.pkginfo import PkgInfo
 from buildinfo.apk.v2 import Package, read_package
-from buildinfo.capture.reader import LARGEST, Capture, read_plain
+from buildinfo.capture.reader import LARGEST, Capture, package_trees, read_plain
 from buildinfo.capture.signing import signer
 from buildinfo.errors import BuildinfoError, FormatError, IntegrityError
 from buildinfo.files import replace_file
@@ -66,6 +66,11 @@ class Normalizer:
         self._policy = select("all", self.capture.epoch[1], off=self._off)
         conditions, environment = self.capture.conditions, self.capture.environment
         self._trusted = conditions.get("gzip") == "pigz" and not environment.keys() & {"PIGZ", "GZIP"}
+        # abuild packs `*`, which passes over dot files at the top.
+        self._trees = {
+            name: frozenset(path for path in paths if not path.startswith("."))
+            for name, paths in package_trees(self.capture).items()
+        }
         self._journal = _read_journal(self.capture.path / JOURNAL)
 
     def normalize(self, name: str, file: Path, built: PkgInfo) -> Recorded:
@@ -123,6 +128,7 @@ class Normalizer:
             users=frozenset(capture.words("pkgusers")),
             groups=frozenset(capture.words("pkggroups")),
             one_time=True,
+            expected=self._trees.get(str(built.pkgname), frozenset()),
             trusted=self._trusted,
             sign=None if self.unsigned else signer(capture, epoch),
             threads=len(os.sched_getaffinity(0)),
@@ -131,6 +137,8 @@ class Normalizer:
             commit=lambda package, report: self._note(name, package, report),
         )
         done = normalize_package(file, settings)
+        if done.stays is not None:
+            self.notes.append(f"{file.name} stays as abuild made it: {done.stays}")
         if done.changed:
             self.changed.append(file)
         return _recorded(done.package, done.report)

@@ -92,6 +92,16 @@ def values(data: bytes) -> dict[str, str]:
     return {name.removeprefix("_buildinfo_"): value for name, _, value in pairs}
 
 
+def package_trees(capture: Capture) -> dict[str, frozenset[str]]:
+    """Package name -> the paths in its tree, from ``./PACKAGE/PATH`` entries."""
+    trees: dict[str, set[str]] = {}
+    for entry in capture.text("tree").split("\0"):
+        package, _, path = entry.removeprefix("./").partition("/")
+        if path:
+            trees.setdefault(package, set()).add(path)
+    return {package: frozenset(paths) for package, paths in trees.items()}
+
+
 def read_capture(path: Path) -> Capture:
     """Read a capture and check that it is complete and undamaged.
 

@@ -17,6 +17,8 @@ from buildinfo.normalize.job import Policy
 _PROCESS: Final = re.compile(rb"PaxHeaders\.[1-9]").search
 _XATTR: Final = XATTR_PREFIX.encode()
 _CHECKSUM: Final = CHECKSUM_KEY.encode()
+_OCTAL_LIMIT: Final = 8**11
+"""The first modification time that a header block has no room for: tar writes a record for it, and 0 into the block."""
 _ORDER: Final = {
     key: rank
     for rank, key in enumerate(
@@ -79,7 +81,8 @@ class HeaderRules:
         leaks = self.policy.leaks
         steps = set()
         # A record may state the time of the block in other words.
-        if self.time(member) != member.mtime or (self.one_time and "times" in leaks and "mtime" in member.pax):
+        spoken = "mtime" in member.pax and 0 <= self.policy.epoch < _OCTAL_LIMIT
+        if self.time(member) != member.mtime or (self.one_time and "times" in leaks and spoken):
             steps.add("times")
         if "owners" in leaks and self._own_ids(member):
             steps.add("owners")

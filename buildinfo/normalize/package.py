@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Literal
 
@@ -16,10 +17,11 @@ from buildinfo.apk.pkginfo import PkgInfo
 from buildinfo.apk.signature import Signature
 from buildinfo.apk.v2 import Package, read_package
 from buildinfo.errors import BuildinfoError, UnreadableError
+from buildinfo.normalize.damage import damage
 from buildinfo.normalize.inspect import Inspection
-from buildinfo.normalize.job import Policy, Report
+from buildinfo.normalize.job import LeftAlone, Policy, Report, Skipped
 from buildinfo.normalize.place import beside, later_than_index
-from buildinfo.normalize.rewrite import Rewrite
+from buildinfo.normalize.rewrite import Rewrite, copy
 
 SignatureFate = Literal["none", "kept", "removed", "made anew"]
 
@@ -33,6 +35,7 @@ class Settings:
         framing: whether the policy brings the framing to its canonical form.
         users, groups: the aport's own, whose ids become 0; known only in finalize.
         one_time: give all members the epoch, as abuild >= 3.5 does.
+        expected: paths that the package has to hold, where they are known: see `damage`.
         trusted: the data segment is framed canonically by provenance: nothing is compressed to prove it.
         sign: makes the signature segment for a new control segment, or raises; None leaves the signature off.
         threads: for compressing.
@@ -47,6 +50,7 @@ class Settings:
     users: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     one_time: bool = False
+    expected: frozenset[str] = frozenset()
     trusted: bool = False
     sign: Callable[[bytes, Signature], bytes] | None = None
     threads: int = 1
@@ -64,12 +68,14 @@ class Normalized:
         changed: whether its bytes are, or would be, others.
         report: every change, and what was left alone.
         signature: what became, or would become, of its signature.
+        stays: why the package stays as it is although it would change; None where it may change.
     """
 
     package: Package
     changed: bool
     report: Report
     signature: SignatureFate
+    stays: str | None = None
 
 
 def normalize_package(path: Path, settings: Settings, *, output: Path | None = None, check: bool = False) -> Normalized:
@@ -101,18 +107,35 @@ def normalize_package(path: Path, settings: Settings, *, output: Path | None = N
             settings.accept(package)
         inspection.finish()
         lean = replace(package, members=(), control_members=())
-        rewrite = Rewrite(path, lean, inspection, settings.sign, settings.threads)
-        if rewrite.needed and check:
-            rewrite.note()
-        elif rewrite.needed:
-            package = lean  # 100,000 members need not be held twice
-            package = _replace(path, output or path, rewrite.write, settings, inspection.report)
-        elif output is not None and not check:
-            _replace(path, output, rewrite.copy, settings, inspection.report)
+        try:
+            rewrite = Rewrite(path, lean, inspection, settings.sign, settings.threads)
+            if rewrite.needed:
+                why = damage(lean, (entry.key for entry in inspection.entries), settings.expected)
+                if why is not None:
+                    raise LeftAlone(why)
+            if rewrite.needed and check:
+                rewrite.note()
+            elif rewrite.needed:
+                package = lean  # 100,000 members need not be held twice
+                package = _replace(path, output or path, rewrite.write, settings, inspection.report)
+            elif output is not None and not check:
+                _replace(path, output, partial(copy, path), settings, inspection.report)
+        except LeftAlone as reason:
+            if output is not None and not check:
+                _replace(path, output, partial(copy, path), settings, inspection.report)
+            return _stays(path, str(reason), settings, inspection.report)
     fate: SignatureFate = "none"
     if package.signatures or rewrite.signature_lost:
         fate = "kept" if not rewrite.signature_lost else "made anew" if settings.sign else "removed"
     return Normalized(package, rewrite.needed, inspection.report, fate)
+
+
+def _stays(path: Path, why: str, settings: Settings, report: Report) -> Normalized:
+    """A package that is left as it is, and why."""
+    report.changes.clear()
+    report.skipped.append(Skipped("", "package", why))
+    package = read_package(path, members=settings.members, records=False)
+    return Normalized(package, False, report, "kept" if package.signatures else "none", why)
 
 
 def _replace(

@@ -176,7 +176,7 @@ def _package(path: Path, request: Request, output: Path | None, named: Path) -> 
         threads=request.threads,
     )
     done = normalize_package(path, settings, output=output, check=request.check)
-    reason = None
+    reason = done.stays
     if done.signature == "removed":
         reason = f"its signature {'would become' if request.check else 'became'} invalid and is left off"
     return _result(named, done.changed, request, reason, done.report)

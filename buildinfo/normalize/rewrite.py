@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, Final
 
+from buildinfo.apk.accepted import refusal
 from buildinfo.apk.pigz import Compressor, compress
 from buildinfo.apk.segments import OpenSegment, open_package, read_head
 from buildinfo.apk.signature import Signature
@@ -20,7 +21,7 @@ from buildinfo.apk.tarpatch import Headers
 from buildinfo.apk.v2 import Package
 from buildinfo.normalize.headers import HeaderRules
 from buildinfo.normalize.inspect import Inspection
-from buildinfo.normalize.job import Change, Skipped
+from buildinfo.normalize.job import Change, LeftAlone, Skipped
 from buildinfo.normalize.order import PIECE, Content, is_sorted, sortable, sorted_members
 
 RECORD: Final = 20 * BLOCK
@@ -70,11 +71,6 @@ class Rewrite:
         self.needed = self._writes_control or not all(inspection.framed)
         self.signature_lost = self._writes_control and bool(package.signatures)
 
-    def copy(self, file: IO[bytes]) -> None:
-        """Writes the package as it is."""
-        with self._path.open("rb") as source:
-            shutil.copyfileobj(source, file, PIECE)
-
     def note(self) -> None:
         """Reports the changes that writing would make."""
         with tempfile.TemporaryFile() as nowhere:
@@ -82,7 +78,11 @@ class Rewrite:
             self.write(nowhere)
 
     def write(self, file: IO[bytes]) -> None:
-        """Writes the package anew, and reports the changes."""
+        """Writes the package anew, and reports the changes.
+
+        Raises:
+            LeftAlone: apk would refuse what is to be written.
+        """
         package = self._package
         with tempfile.TemporaryFile() as data:
             datahash = self._write_data(data) if self._writes_data else package.pkginfo.datahash
@@ -134,7 +134,7 @@ class Rewrite:
 
             for at, member, content in self._members():
                 new = self._seen.new.get(at) if member.type == "file" else None
-                raw = self._seen.rules.apply(member)
+                raw = _accepted(self._seen.rules.apply(member), member)
                 if new is None:
                     put(raw)
                     for piece in content:
@@ -194,7 +194,7 @@ class Rewrite:
         tar = TarReader([self._control], where=self._path, segment="control", keep_headers=True)
         parts: list[bytes] = []
         for member, content in tar:
-            raw = self._control_rules.apply(member)
+            raw = _accepted(self._control_rules.apply(member), member)
             body = b"".join(content)
             if member.name == ".PKGINFO":
                 new = _stated(body, b"datahash", datahash)
@@ -245,6 +245,12 @@ class Rewrite:
         self._report.changes.append(Change("", step, before, after))
 
 
+def copy(path: Path, file: IO[bytes]) -> None:
+    """Writes a package as it is."""
+    with path.open("rb") as source:
+        shutil.copyfileobj(source, file, PIECE)
+
+
 def _spool(segment: OpenSegment, plain: IO[bytes]) -> None:
     """Writes the uncompressed tar to a file, with its padding."""
     for member, content in segment.tar:
@@ -254,6 +260,14 @@ def _spool(segment: OpenSegment, plain: IO[bytes]) -> None:
             plain.write(piece)
     plain.seek(segment.close().tar_size)
     plain.truncate()
+
+
+def _accepted(raw: bytes, member: Member) -> bytes:
+    """Header blocks that are to be written, if apk reads them."""
+    why = refusal(raw)
+    if why is not None:
+        raise LeftAlone(f"apk would refuse {member.name} as it would be written: {why}")
+    return raw
 
 
 def _resized(raw: bytes, size: int, sha1: str) -> bytes:

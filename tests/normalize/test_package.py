@@ -59,7 +59,6 @@ VARIANTS = {
     "process ids": Packing(process=4711),
     "pax order": Packing(shuffle_pax=True, seed=None),
     "size as du counts it": Packing(size=200704),
-    "no end blocks": Packing(trailer=0),
     "two end blocks": Packing(trailer=1024),
     **{f"compressed by {name}": Packing(function) for name, function in COMPRESSORS.items()},
     "all together": Packing(

@@ -1,5 +1,5 @@
-"""If these fail, a package in which nothing is left to chance gets other bytes, and with them another signature, because
-our canonical form is not what GNU tar and abuild-tar write."""
+"""If these fail, a package in which nothing is left to chance gets other bytes, and with them another signature: our
+canonical form is not what GNU tar and abuild-tar write."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ def hashed(data: bytes) -> bytes:
 
 def listed_by_name(folder: Path) -> bool:
     """Whether this file system lists attributes by name: their order is a leak otherwise."""
-    lists = [[name for name in os.listxattr(path) if "." in name] for path in folder.rglob("*") if not path.is_symlink()]
+    lists = [
+        [name for name in os.listxattr(path) if "." in name] for path in folder.rglob("*") if not path.is_symlink()
+    ]
     return all(names == sorted(names) for names in lists)
 
 
