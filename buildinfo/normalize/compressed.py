@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple, Protocol
 
+from buildinfo.apk.told import told
 from buildinfo.errors import FormatError, IntegrityError
 from buildinfo.normalize.encoders import Encoder, find_bzip2, find_deflate, find_xz, find_zstd
 from buildinfo.normalize.job import Job, LeftAlone
@@ -31,6 +32,7 @@ _FHCRC, _FEXTRA, _FNAME, _FCOMMENT, _RESERVED = 2, 4, 8, 16, 0xE0
 _FIRST_FEED: Final = 1 << 9
 _SIGNED: Final = (b".SIGN.", b".PKGINFO\0", b"DESCRIPTION\0", b"APKINDEX\0")
 """How an Alpine package or index begins, unpacked."""
+_OF_APK: Final = "an Alpine package or index, which its signature covers"
 
 
 class _Header(NamedTuple):
@@ -59,6 +61,8 @@ class Gzip:
     name = "gzip"
 
     def normalize(self, data: bytes, job: Job) -> bytes:
+        if told(data) is not None:
+            raise LeftAlone(_OF_APK)
         patches: list[Patch] = []
         at = 0
         while data.startswith(_MAGIC, at):
@@ -180,7 +184,7 @@ def _is_wanted(head: bytes, job: Job) -> bool:
         LeftAlone: it is an Alpine package or index.
     """
     if head.startswith(_SIGNED) and head.startswith(b"ustar", 257):
-        raise LeftAlone("an Alpine package or index, which its signature covers")
+        raise LeftAlone(_OF_APK)
     return _is_taken(head, job)
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO, BinaryIO, Final, Literal, NamedTuple
+from typing import IO, BinaryIO, Literal, NamedTuple
 
+from buildinfo.apk.told import told, told_path
 from buildinfo.errors import BuildinfoError, FormatError, UnreadableError, UsageError
 from buildinfo.normalize.content import normalize_content
 from buildinfo.normalize.job import MAX_FILE, Budget, Change, Job, Policy, Report, Skipped, Timestamps
@@ -21,10 +21,6 @@ from buildinfo.normalize.place import beside, write_over
 from buildinfo.normalize.registry import HEAD, TAIL, Kind, kind_by_end, kind_of, may_have_stub, select
 
 Result = Literal["unchanged", "changed", "would-change", "left-alone", "error"]
-
-_GZIP: Final = b"\x1f\x8b\x08"
-_HEAD_MEMBERS: Final = 33
-"""Gzip members looked at to tell a package; it may begin with as many signatures, and a control segment."""
 
 
 class Request(NamedTuple):
@@ -109,7 +105,7 @@ def find_files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
                     continue
                 inode = (status.st_dev, status.st_ino)
                 if stat.S_ISREG(status.st_mode) and inode not in seen:
-                    if status.st_nlink > 1 and not name.endswith(".apk"):
+                    if status.st_nlink > 1 and told_path(Path(file)) != "package":
                         seen.add(inode)
                     yield Path(file), False
         yield from ((Path(error.filename), False) for error in closed)
@@ -119,13 +115,8 @@ def find_files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
 def _normalize(path: Path, request: Request, output: Path | None, loose: bool) -> FileResult:
     with _open(path, follow=loose) as file:
         head = file.read(HEAD)
-        what: str | None
-        if head.startswith(_GZIP):
-            what = _apk_kind(head + file.read((1 << 16) - len(head)), path)
-        elif head.startswith(b"ADB"):
-            what = "adb"
-        else:
-            what = "package" if path.suffix == ".apk" and not head.startswith(b"PK") else None
+        file.seek(0)
+        what = told(file)
         if what == "package":
             return _package(_real(path), request, _real(output) if output else None, path)
         report = Report()
@@ -135,6 +126,7 @@ def _normalize(path: Path, request: Request, output: Path | None, loose: bool) -
             reason = {
                 "adb": "an apk v3 file: v3 is not supported yet",
                 "index": "an index, which its signature covers",
+                "signatures": "signatures of a package or index",
             }[what]
         elif (kind := _kind(file, head, path)) is not None and os.fstat(file.fileno()).st_size > MAX_FILE:
             report.skipped.append(Skipped("", kind.name, f"larger than {MAX_FILE >> 20} MiB"))
@@ -189,26 +181,6 @@ def _result(path: Path, changed: bool, request: Request, reason: str | None, rep
     elif reason is not None:
         outcome = "left-alone"
     return FileResult(str(path), outcome, reason, tuple(report.changes), tuple(report.skipped))
-
-
-def _apk_kind(start: bytes, path: Path) -> Literal["package", "index"] | None:
-    """What a gzip file is, by the names of the first tar entries of its members."""
-    rest = start
-    for _ in range(_HEAD_MEMBERS):
-        inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        try:
-            name = inflater.decompress(rest, 512)[:100].partition(b"\0")[0]
-            if not name.startswith(b".SIGN."):
-                break
-            while not inflater.eof and inflater.unconsumed_tail:
-                inflater.decompress(inflater.unconsumed_tail, 1 << 16)
-        except zlib.error:
-            name = b""
-            break
-        rest = inflater.unused_data
-    if name in (b"APKINDEX", b"DESCRIPTION"):
-        return "index"
-    return "package" if path.suffix == ".apk" or name == b".PKGINFO" else None
 
 
 def _source_time(path: Path, request: Request) -> int | None:
