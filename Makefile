@@ -58,3 +58,19 @@ bench: $(VENV)/ready ## Measure the figures that are promised
 	$(BIN)/python bench/hooks.py
 	$(BIN)/python bench/normalize.py
 	$(BIN)/python bench/verify.py
+
+.PHONY: manual
+manual: $(VENV)/ready ## Write the man pages and the completions to build/manual, to look at them
+	rm -rf build/manual
+	$(BIN)/python -m buildinfo.cli.manual pages build/manual/man
+	$(BIN)/python -m buildinfo.cli.manual completions build/manual/share
+	for page in build/manual/man/*; do scdoc <"$$page" >"$$page.roff" && mv "$$page.roff" "$$page" || exit; done
+
+# The headers of gzip and zip still hold the time and the modes of this checkout; the program itself takes them out.
+# What is inside stays as it is: the tests have files that are there for their leaks.
+.PHONY: dist
+dist: $(VENV)/ready ## Make sdist and wheel, the same bytes from every checkout of a commit
+	rm -rf dist
+	export SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || stat -c %Y pyproject.toml)}" LC_ALL=C TZ=UTC; \
+	$(BIN)/python -m build --no-isolation && \
+	$(BIN)/abuild-buildinfo normalize --epoch "$$SOURCE_DATE_EPOCH" --timestamps set --handlers gzip,zip dist/*

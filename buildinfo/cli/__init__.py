@@ -119,21 +119,8 @@ def _module(command: str) -> ModuleType:
     return import_module(f"buildinfo.cli.{command.replace('-', '_')}")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command.
-
-    Args:
-        argv: the words behind the program's name; default ``sys.argv[1:]``.
-
-    Returns:
-        The exit status.
-    """
-    words = list(sys.argv[1:] if argv is None else argv)
-    if argv is None:
-        # Looking for garbage where there is none, at the end above all, would take as long as reading a small file.
-        gc.set_threshold(5000)
-        atexit.register(gc.freeze)
-    signal.signal(signal.SIGTERM, _end)
+def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser for these words; of the commands only the one they name knows its options."""
     parser = _Parser(
         prog=PROGRAM,
         description="Records how Alpine packages were built, so that anybody can build them again and compare.",
@@ -152,6 +139,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name == named:
             _module(name).configure(command)
             _complete(command, name)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words behind the program's name; default ``sys.argv[1:]``.
+
+    Returns:
+        The exit status.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        # Looking for garbage where there is none, at the end above all, would take as long as reading a small file.
+        gc.set_threshold(5000)
+        atexit.register(gc.freeze)
+    signal.signal(signal.SIGTERM, _end)
+    parser = parser_for(words)
     try:
         args, surplus = parser.parse_known_args(list(_joined(words)))
         if surplus:
