@@ -39,6 +39,7 @@ lint: $(VENV)/ready ## Lint and type check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	shellcheck abuild-hooks/*.sh tests/standin/abuild tests/standin/bin/*
+	shellcheck --shell=sh --exclude=SC2034,SC2154 packaging/APKBUILD
 
 SECONDS ?= 600
 .PHONY: fuzz
@@ -74,3 +75,10 @@ dist: $(VENV)/ready ## Make sdist and wheel, the same bytes from every checkout 
 	export SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || stat -c %Y pyproject.toml)}" LC_ALL=C TZ=UTC; \
 	$(BIN)/python -m build --no-isolation && \
 	$(BIN)/abuild-buildinfo normalize --epoch "$$SOURCE_DATE_EPOCH" --timestamps set --handlers gzip,zip dist/*
+
+.PHONY: aport
+aport: dist ## Make an aport of this checkout in build/aport; cd there and run abuild -r
+	rm -rf build/aport
+	mkdir -p build/aport
+	cp packaging/APKBUILD dist/*.tar.gz build/aport
+	cd build/aport && abuild $$([ "$$(id -u)" != 0 ] || echo -F) checksum

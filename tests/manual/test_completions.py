@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -139,3 +140,11 @@ def test_completions_tell_options_as_the_program_does(name: str, capsys: pytest.
     command = next(command for command in program().verbs if command.words == (name,))
     assert all(flag in said for option in command.options for flag in option.flags)
     assert all(verb.words[-1] in said for verb in command.verbs)
+
+
+def test_the_script_for_bash_is_sound(share: Path) -> None:
+    if shutil.which("shellcheck") is None:
+        pytest.skip("needs shellcheck")
+    command = ["shellcheck", "--shell=bash", "--exclude=SC2034", share / SHELLS["bash"][1]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == ""
