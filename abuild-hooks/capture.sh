@@ -433,7 +433,7 @@ _buildinfo_local() {
 	_buildinfo_boot=
 	[ ! -r /proc/sys/kernel/random/boot_id ] || read -r _buildinfo_boot </proc/sys/kernel/random/boot_id
 	_buildinfo_values REPODEST SRCDEST HOME repo startdir BUILD_ROOT ABUILD_USERDIR PACKAGER_PRIVKEY APORTSDIR \
-		_buildinfo_pid _buildinfo_start _buildinfo_boot BUILDINFO_KEEP BUILDINFO_SIGN BUILDINFO_PATHS BUILDINFO_PATH_PATTERNS \
+		_buildinfo_pid _buildinfo_start _buildinfo_boot BUILDINFO_KEEP BUILDINFO_KEEP_PATHS BUILDINFO_SIGN BUILDINFO_PATHS BUILDINFO_PATH_PATTERNS \
 		>"$_buildinfo_capture/local"
 }
 

@@ -7,6 +7,7 @@ whole or not at all, and no package is ever touched but by one rename.
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,7 +182,7 @@ def _packages(capture: Capture, folder: Path, normalizer: Normalizer) -> dict[st
             where=capture.path,
             mend="build again",
         )
-    packages: dict[str, Recorded] = {}
+    files: dict[str, tuple[Path, PkgInfo]] = {}
     swept: set[Path] = set()
     for info in built:
         name = _place(capture, info)
@@ -195,8 +196,10 @@ def _packages(capture: Capture, folder: Path, normalizer: Normalizer) -> dict[st
         if file.parent not in swept:
             swept.add(file.parent)
             sweep(file.parent)
-        packages[name] = normalizer.normalize(name, file, info)
-    return packages
+        files[name] = file, info
+    with closing(normalizer):
+        normalizer.prepare(files)
+        return {name: normalizer.normalize(name, *each) for name, each in files.items()}
 
 
 def built_packages(capture: Capture) -> list[tuple[Path, PkgInfo]]:

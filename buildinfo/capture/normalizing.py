@@ -5,8 +5,10 @@ Everything is applied: leaks and canonical forms. A package that cannot be writt
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from operator import attrgetter
 from pathlib import Path
@@ -21,7 +23,7 @@ from buildinfo.errors import BuildinfoError, FormatError, IntegrityError
 from buildinfo.files import replace_file
 from buildinfo.model import Bytes, Change, LeftAlone, Normalization, Text, as_text
 from buildinfo.normalize.job import Report
-from buildinfo.normalize.package import Settings, normalize_package
+from buildinfo.normalize.package import Inspected, Settings, keep_vouched
 from buildinfo.normalize.registry import NAMES, POLICY_VERSION, select
 
 JOURNAL: Final = "normalized"
@@ -62,8 +64,11 @@ class Normalizer:
         self._on = "!normalize" not in words
         off = {word.removeprefix("!normalize-") for word in words if word.startswith("!normalize-")}
         self._off = frozenset(off & NAMES)
+        kept = [word.removeprefix("!normalize:") for word in words if word.startswith("!normalize:")]
+        patterns = (*kept, *self.capture.local.get("BUILDINFO_KEEP_PATHS", "").split())
+        self._inspected: dict[str, Inspected] = {}
         self.notes += [f"options: no handler is named {name}" for name in sorted(off - NAMES)]
-        self._policy = select("all", self.capture.epoch[1], off=self._off)
+        self._policy = select("all", self.capture.epoch[1], off=self._off)._replace(paths=patterns)
         conditions, environment = self.capture.conditions, self.capture.environment
         self._trusted = conditions.get("gzip") == "pigz" and not environment.keys() & {"PIGZ", "GZIP"}
         # abuild packs `*`, which passes over dot files at the top.
@@ -72,6 +77,28 @@ class Normalizer:
             for name, paths in package_trees(self.capture).items()
         }
         self._journal = _read_journal(self.capture.path / JOURNAL)
+
+    def prepare(self, packages: Mapping[str, tuple[Path, PkgInfo]]) -> None:
+        """Reads all packages of the build, and finds out what they state digests of: that stays as it is.
+
+        Args:
+            packages: for each, ARCH/FILE -> what `normalize` takes.
+
+        Raises:
+            IntegrityError, FormatError, UnreadableError: one of them cannot be searched.
+        """
+        if not self._on:
+            return
+        for name, (file, built) in packages.items():
+            if name not in self._journal:
+                with contextlib.suppress(BuildinfoError):  # `normalize` will say so
+                    self._inspected[name] = Inspected(file, self._settings(name, file, built))
+        keep_vouched(list(self._inspected.values()), [file for file, _ in packages.values()])
+
+    def close(self) -> None:
+        """Lets go of what was prepared."""
+        for inspected in self._inspected.values():
+            inspected.close()
 
     def normalize(self, name: str, file: Path, built: PkgInfo) -> Recorded:
         """Normalizes a package, unless that was done before.
@@ -119,10 +146,20 @@ class Normalizer:
         )
 
     def _normalized(self, name: str, file: Path, built: PkgInfo) -> Recorded:
+        inspected = self._inspected.pop(name, None) or Inspected(file, self._settings(name, file, built))
+        with contextlib.closing(inspected):
+            done = inspected.finish()
+        if done.stays is not None:
+            self.notes.append(f"{file.name} stays as abuild made it: {done.stays}")
+        if done.changed:
+            self.changed.append(file)
+        return _recorded(done.package, done.report)
+
+    def _settings(self, name: str, file: Path, built: PkgInfo) -> Settings:
         capture = self.capture
         # An APKBUILD may set another SOURCE_DATE_EPOCH than the record has: the package says what it was built with.
         epoch = capture.epoch[1] if built.builddate is None else built.builddate
-        settings = Settings(
+        return Settings(
             policy=lambda info: self._policy._replace(epoch=epoch),
             framing="framing" in self._policy.forms,
             users=frozenset(capture.words("pkgusers")),
@@ -136,12 +173,6 @@ class Normalizer:
             accept=lambda package: _check(package, file, built),
             commit=lambda package, report: self._note(name, package, report),
         )
-        done = normalize_package(file, settings)
-        if done.stays is not None:
-            self.notes.append(f"{file.name} stays as abuild made it: {done.stays}")
-        if done.changed:
-            self.changed.append(file)
-        return _recorded(done.package, done.report)
 
     def _note(self, name: str, package: Package, report: Report) -> None:
         """Writes down what is about to replace a package: after an interruption it is known again."""

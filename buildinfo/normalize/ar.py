@@ -12,7 +12,8 @@ import re
 from typing import Final
 
 from buildinfo.errors import FormatError
-from buildinfo.normalize.job import Job, LeftAlone
+from buildinfo.normalize.job import Job, LeftAlone, Signed
+from buildinfo.normalize.vouchnames import signed_among
 
 MAGIC: Final = b"!<arch>\n"
 THIN: Final = b"!<thin>\n"
@@ -25,6 +26,8 @@ _TIME, _UID, _GID, _MODE, _SIZE = slice(16, 28), slice(28, 34), slice(34, 40), s
 _DECIMAL: Final = re.compile(rb" *(-?[0-9]{1,12}) *").fullmatch
 _OCTAL: Final = re.compile(rb" *([0-7]{1,8}) *").fullmatch
 _SYMBOLS: Final = (b"/", b"/SYM64/")
+_SIGNATURES: Final = ("_gpgorigin", "_gpgmaint", "_gpgarchive", "_gpgbuilder")
+"""Members that debsigs(1) and dpkg-sig(1) put into a .deb."""
 _LONG_NAMES: Final = b"//"
 _BSD_NAME: Final = re.compile(rb"#1/([0-9]{1,9})").fullmatch
 _LONG_NAME: Final = re.compile(rb"/([0-9]{1,9})").fullmatch
@@ -42,6 +45,7 @@ class Ar:
             raise FormatError("no ar archive", offset=0)
         parts = [MAGIC]
         long_names = b""
+        names: set[str] = set()
         at = len(MAGIC)
         while at < len(data):
             header = data[at : at + HEADER]
@@ -56,10 +60,16 @@ class Ar:
                 long_names = data[start : start + size]
                 parts += [header, data[start:end]]
             else:
+                bsd = _BSD_NAME(name)
+                names.add(_path(name, data[start : start + int(bsd[1])] if bsd else b"", long_names))
                 parts.append(self._header(header, name, at, job))
                 parts.append(self._content(data[start : start + size], name, long_names, at, job))
                 parts.append(data[start + size : end])
             at = end
+        if pair := signed_among(names):
+            raise Signed(pair)
+        if any(name.startswith(_SIGNATURES) for name in names):
+            raise Signed("it is a signed package of Debian")
         result = b"".join(parts)
         return data if result == data else result
 

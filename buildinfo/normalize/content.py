@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import Final
+
 from buildinfo.errors import FormatError
-from buildinfo.normalize.job import MAX_DEPTH, Job, LeftAlone
+from buildinfo.normalize.job import MAX_DEPTH, Job, LeftAlone, Signed
 from buildinfo.normalize.registry import kind_of, load
+
+
+_PHAR: Final = b"GBMB"
+"""The last bytes of a phar with a signature (PHP manual, "Phar Signature format")."""
 
 
 def normalize_content(data: bytes, job: Job, *, strict: bool = False) -> bytes:
@@ -24,16 +31,27 @@ def normalize_content(data: bytes, job: Job, *, strict: bool = False) -> bytes:
     row = kind_of(data, job.path)
     if row is None or row.name not in job.policy.leaks:
         return data
+    if (stays := _kept(data, job)) is not None:
+        job.skipped(row.name, stays)
+        return data
     if job.depth > MAX_DEPTH:
         job.skipped(row.name, f"it lies more than {MAX_DEPTH} archives deep")
         return data
     changes = len(job.report.changes)
     job.enter = normalize_content
     try:
+        if data.endswith(_PHAR):
+            raise Signed("a signature of all of it stands at its end, as PHP archives have it")
         result = load(row).normalize(data, job)
         # Only in a file that was made for it: another handler would change it in its turn.
         if result is not data and kind_of(result, job.path) not in (row, None):
             raise LeftAlone("without its leaks it would be taken for a file of another kind")
+    except Signed as reason:
+        del job.report.changes[changes:]
+        job.skipped(row.name, str(reason))
+        if job.depth:
+            raise Signed(f"its member {job.name} is signed") from None
+        return data
     except LeftAlone as reason:
         del job.report.changes[changes:]
         job.skipped(row.name, str(reason))
@@ -49,3 +67,18 @@ def normalize_content(data: bytes, job: Job, *, strict: bool = False) -> bytes:
         return data
     job.changed(row.name, data, result)
     return result
+
+
+def _kept(data: bytes, job: Job) -> str | None:
+    """Why a file stays as it is, whatever a handler would make of it; None if nothing says so."""
+    policy = job.policy
+    if policy.paths and (pattern := matching(job.path, policy.paths)) is not None:
+        return f"its path is one that is to be kept: {pattern}"
+    return policy.vouched.get(hashlib.sha256(data).hexdigest()) if policy.vouched else None
+
+
+def matching(path: str, patterns: tuple[str, ...]) -> str | None:
+    """The first of the shell patterns that a path matches; `*` stands for slashes, too."""
+    from fnmatch import fnmatchcase
+
+    return next((pattern for pattern in patterns if fnmatchcase(path, pattern.lstrip("/"))), None)

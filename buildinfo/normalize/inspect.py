@@ -23,6 +23,7 @@ from buildinfo.normalize.headers import HeaderRules
 from buildinfo.normalize.job import MAX_FILE, Budget, Job, Policy, Report, Skipped
 from buildinfo.normalize.order import Entry, sort_key
 from buildinfo.normalize.registry import HEAD, TAIL, kind_by_end, kind_of, may_have_stub
+from buildinfo.normalize.vouchnames import integrity_attribute
 
 IN_MEMORY: Final = 4 << 20
 """Bytes of waiting content that are held in memory before they go to a temporary file."""
@@ -73,7 +74,7 @@ class Inspection(Observer):
     compare: bool = True
     trusted: bool = False
     threads: int = 1
-    report: Report = field(default_factory=Report)
+    report: Report = field(default_factory=partial(Report, digests=True))
     entries: list[Entry] = field(default_factory=list)
     new: dict[int, New] = field(default_factory=dict)
     pkginfo: PkgInfo | None = None
@@ -162,11 +163,14 @@ class Inspection(Observer):
             yield piece
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
-        if kind.name == "pyc":  # its source may stand behind it
+        reason = integrity_attribute(member.xattrs)
+        if kind.name == "pyc" and not reason:  # its source may stand behind it
             at = _append(self._later, data)
             self._compiled.append(_Compiled(member.name, member.offset, self.rules.time(member), at, len(data)))
-        else:
+        elif not reason:
             self._normalize(member.name, member.offset, data, None)
+        else:
+            self.report.skipped.append(Skipped(member.name, kind.name, reason))
 
     def _examined_behind(self, member: Member, head: bytes, content: Iterator[memoryview]) -> Iterator[memoryview]:
         """A file that only its end can tell the kind of; it waits in a temporary file."""
@@ -178,6 +182,9 @@ class Inspection(Observer):
             held.seek(max(0, member.size - TAIL))
             kind = kind_by_end(held.read())
             if kind is None or kind.name not in self.policy.leaks:
+                return
+            if reason := integrity_attribute(member.xattrs):
+                self.report.skipped.append(Skipped(member.name, kind.name, reason))
                 return
             held.seek(0)
             data = held.read()

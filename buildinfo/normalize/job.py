@@ -7,7 +7,8 @@ kind must not be touched, and `FormatError` where the bytes are not what their m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Protocol
 
 MAX_DEPTH: Final = 8
@@ -26,6 +27,10 @@ class LeftAlone(Exception):
     """A file that a handler knows but must not, or cannot, normalize; the text says why."""
 
 
+class Signed(LeftAlone):
+    """Such a file that a signature or a list of hashes inside covers: what holds it stays whole as well."""
+
+
 class Handler(Protocol):
     """One file kind."""
 
@@ -42,12 +47,16 @@ class Policy(NamedTuple):
         timestamps: `clamp` lowers times after the epoch to it, `set` makes every time the epoch.
         leaks: names of the rows of the registry whose leaks are removed.
         forms: names of the rows that are brought to their canonical form as well.
+        vouched: SHA-256 of contents that stay as they are, in lower-case hex -> why; see `vouch`.
+        paths: shell patterns of the paths of files that stay as they are.
     """
 
     epoch: int
     timestamps: Timestamps
     leaks: frozenset[str]
     forms: frozenset[str]
+    vouched: Mapping[str, str] = MappingProxyType({})
+    paths: tuple[str, ...] = ()
 
 
 class Change(NamedTuple):
@@ -72,13 +81,23 @@ class Skipped(NamedTuple):
 
 
 class Report:
-    """What happened to one outermost file and all that it holds."""
+    """What happened to one outermost file and all that it holds.
 
-    __slots__ = ("changes", "skipped")
+    Args:
+        digests: whether to keep them.
 
-    def __init__(self) -> None:
+    Attributes:
+        changes, skipped: in the order in which they came about.
+        digests: of every content that changed, or was about to: its SHA-256 in lower-case hex, and what `digests` makes
+            of it. None where nobody will look for them.
+    """
+
+    __slots__ = ("changes", "digests", "skipped")
+
+    def __init__(self, *, digests: bool = False) -> None:
         self.changes: list[Change] = []
         self.skipped: list[Skipped] = []
+        self.digests: dict[str, Mapping[str, bytes]] | None = {} if digests else None
 
 
 class Budget:
@@ -140,6 +159,11 @@ class Job:
             return self.policy.epoch
         return min(seconds, self.policy.epoch)
 
+    @property
+    def name(self) -> str:
+        """The name inside the file that holds it."""
+        return self.path.rpartition("!/")[2]
+
     def form(self, name: str) -> bool:
         """Whether the handler `name` is to write its canonical form, not only to remove leaks."""
         return name in self.policy.forms
@@ -167,13 +191,37 @@ class Job:
         inner = Job(self.policy, path, self.report, self.budget, depth=self.depth + 1, source_time=source_time)
         return self.enter(data, inner)
 
+    def edited(self, data: bytes, name: str, edit: Callable[[bytes], bytes]) -> bytes:
+        """A file inside this one that no handler takes, after an edit; `data` itself where it is vouched for."""
+        import hashlib
+
+        path = f"{self.path}!/{name}" if self.path else name
+        reason = self.policy.vouched and self.policy.vouched.get(hashlib.sha256(data).hexdigest())
+        result = data if reason else edit(data)
+        if reason:
+            self.report.skipped.append(Skipped(path, "jar", reason))
+        elif result != data:
+            self._digest(data, result, "")
+        return result
+
     def changed(self, handler: str, before: bytes, after: bytes) -> None:
         """Reports a change."""
         import hashlib
 
-        self.report.changes.append(
-            Change(self.path, handler, hashlib.sha256(before).hexdigest(), hashlib.sha256(after).hexdigest())
-        )
+        old = self._digest(before, after, handler)
+        self.report.changes.append(Change(self.path, handler, old, hashlib.sha256(after).hexdigest()))
+
+    def _digest(self, before: bytes, after: bytes, handler: str) -> str:
+        """Keeps the digests of what changes; returns its SHA-256."""
+        import hashlib
+
+        old = hashlib.sha256(before).hexdigest()
+        if self.report.digests is not None and old not in self.report.digests:
+            from buildinfo.normalize.digests import digests_of
+            from buildinfo.normalize.derived import derived
+
+            self.report.digests[old] = {**digests_of(before), **derived(handler, before, after)}
+        return old
 
     def skipped(self, handler: str, reason: str) -> None:
         """Reports that the file, or a part of it, was left alone."""

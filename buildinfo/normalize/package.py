@@ -6,7 +6,7 @@ The old file stays where it is until the new one was written beside it, read bac
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -78,34 +78,41 @@ class Normalized:
     stays: str | None = None
 
 
-def normalize_package(path: Path, settings: Settings, *, output: Path | None = None, check: bool = False) -> Normalized:
-    """Normalizes a package.
+class Inspected:
+    """A package that was read, and is to be written. Close it when done.
 
     Args:
         path: the package.
-        settings: how.
-        output: where to write the result, changed or not; in place if None.
-        check: write nothing.
+        settings: how to normalize it.
 
     Raises:
-        FormatError, IntegrityError: it cannot be read. It is not touched.
-        UnreadableError: it cannot be read, written or signed. It is not touched.
-        MissingToolError: the canonical framing cannot be made on this machine. It is not touched.
+        FormatError, IntegrityError, UnreadableError: it cannot be read.
     """
-    inspection = Inspection(
-        settings.policy,
-        settings.users,
-        settings.groups,
-        settings.one_time,
-        settings.framing,
-        settings.trusted,
-        settings.threads,
-    )
-    with closing(inspection):
-        package = read_package(path, members=settings.members, records=False, observer=inspection)
-        if settings.accept:
-            settings.accept(package)
-        inspection.finish()
+
+    def __init__(self, path: Path, settings: Settings) -> None:
+        self.path = path
+        self._settings = settings
+        self._inspect({})
+
+    @property
+    def report(self) -> Report:
+        """What handlers made of its files."""
+        return self._inspection.report
+
+    @property
+    def names(self) -> list[str]:
+        """The paths of its members."""
+        return [entry.key.decode("utf-8", "surrogateescape") for entry in self._inspection.entries]
+
+    def keep(self, vouched: Mapping[str, str]) -> None:
+        """Leaves contents alone that somebody vouches for: their SHA-256 -> why."""
+        if vouched.keys() & (self.report.digests or {}).keys():
+            self.close()
+            self._inspect(vouched)
+
+    def finish(self, output: Path | None = None, *, check: bool = False) -> Normalized:
+        """Writes what is to change; see `normalize_package`."""
+        path, settings, inspection, package = self.path, self._settings, self._inspection, self._package
         lean = replace(package, members=(), control_members=())
         try:
             rewrite = Rewrite(path, lean, inspection, settings.sign, settings.threads)
@@ -116,7 +123,7 @@ def normalize_package(path: Path, settings: Settings, *, output: Path | None = N
             if rewrite.needed and check:
                 rewrite.note()
             elif rewrite.needed:
-                package = lean  # 100,000 members need not be held twice
+                package = self._package = lean  # 100,000 members need not be held twice
                 package = _replace(path, output or path, rewrite.write, settings, inspection.report)
             elif output is not None and not check:
                 _replace(path, output, partial(copy, path), settings, inspection.report)
@@ -124,10 +131,76 @@ def normalize_package(path: Path, settings: Settings, *, output: Path | None = N
             if output is not None and not check:
                 _replace(path, output, partial(copy, path), settings, inspection.report)
             return _stays(path, str(reason), settings, inspection.report)
-    fate: SignatureFate = "none"
-    if package.signatures or rewrite.signature_lost:
-        fate = "kept" if not rewrite.signature_lost else "made anew" if settings.sign else "removed"
-    return Normalized(package, rewrite.needed, inspection.report, fate)
+        fate: SignatureFate = "none"
+        if package.signatures or rewrite.signature_lost:
+            fate = "kept" if not rewrite.signature_lost else "made anew" if settings.sign else "removed"
+        return Normalized(package, rewrite.needed, inspection.report, fate)
+
+    def close(self) -> None:
+        self._inspection.close()
+
+    def _inspect(self, vouched: Mapping[str, str]) -> None:
+        settings = self._settings
+        self._inspection = Inspection(
+            lambda info: settings.policy(info)._replace(vouched=vouched),
+            settings.users,
+            settings.groups,
+            settings.one_time,
+            settings.framing,
+            settings.trusted,
+            settings.threads,
+        )
+        try:
+            package = read_package(self.path, members=settings.members, records=False, observer=self._inspection)
+            if settings.accept:
+                settings.accept(package)
+            self._inspection.finish()
+        except BaseException:
+            self.close()
+            raise
+        self._package = package
+
+
+def normalize_package(
+    path: Path, settings: Settings, *, output: Path | None = None, check: bool = False, siblings: Sequence[Path] = ()
+) -> Normalized:
+    """Normalizes a package.
+
+    Args:
+        path: the package.
+        settings: how.
+        output: where to write the result, changed or not; in place if None.
+        check: write nothing.
+        siblings: other packages of the same build, which may state digests of its files.
+
+    Raises:
+        FormatError, IntegrityError: it cannot be read. It is not touched.
+        UnreadableError: it cannot be read, written or signed. It is not touched.
+        MissingToolError: the canonical framing cannot be made on this machine. It is not touched.
+    """
+    with closing(Inspected(path, settings)) as inspected:
+        keep_vouched([inspected], siblings)
+        return inspected.finish(output, check=check)
+
+
+def keep_vouched(packages: Sequence[Inspected], others: Sequence[Path] = ()) -> None:
+    """Leaves alone what packages of one build, and others that are only searched, state digests of.
+
+    Raises:
+        FormatError, IntegrityError, UnreadableError: one of the others cannot be read.
+    """
+    if not any(package.report.digests for package in packages):
+        return
+    from buildinfo.normalize.vouch import Search
+    from buildinfo.normalize.vouchnames import signed_names
+
+    search = Search(package.report for package in packages)
+    names = {name for package in packages for name in package.names}
+    search.signed(dict(signed_names(names)), [change for package in packages for change in package.report.changes])
+    for path in dict.fromkeys((*(package.path for package in packages), *others)):
+        search.package(path)
+    for package in packages:
+        package.keep(search.reasons(package.path.name))
 
 
 def _stays(path: Path, why: str, settings: Settings, report: Report) -> Normalized:

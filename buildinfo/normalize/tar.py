@@ -15,8 +15,9 @@ from buildinfo.apk.tar import CHECKSUM_KEY, Member, TarReader
 from buildinfo.apk.tarheader import BLOCK
 from buildinfo.apk.tarpatch import Headers, Number
 from buildinfo.errors import FormatError
-from buildinfo.normalize.job import Job, LeftAlone
+from buildinfo.normalize.job import Job, LeftAlone, Signed, Skipped
 from buildinfo.normalize.splice import Patch, spliced
+from buildinfo.normalize.vouchnames import integrity_attribute, signed_among
 
 _XATTRS: Final = (b"SCHILY.xattr.", b"LIBARCHIVE.xattr.")
 _TIMES: Final = frozenset({b"atime", b"ctime", b"LIBARCHIVE.creationtime"})
@@ -24,6 +25,7 @@ _TIMES: Final = frozenset({b"atime", b"ctime", b"LIBARCHIVE.creationtime"})
 _HOST: Final = frozenset({b"SCHILY.dev", b"SCHILY.ino"})
 """Where the file lay on the machine that packed it."""
 _GNU_TIMES: Final[tuple[Number, ...]] = ("atime", "ctime")
+_PHAR: Final = ".phar/signature.bin"
 _SECONDS: Final = re.compile(rb"(-?[0-9]+)(?:\.([0-9]*))?").fullmatch
 
 Records = list[tuple[bytes, bytes]]
@@ -36,10 +38,14 @@ class Tar:
 
     def normalize(self, data: bytes, job: Job) -> bytes:
         patches: list[Patch] = []
+        names: set[str] = set()
         reader = TarReader([data], keep_headers=True, stated_sizes=True)
         for member, chunks in reader:
             if member.offset == 0 and member.name.startswith(".SIGN."):
                 raise LeftAlone("part of an Alpine package or index, which a signature covers")
+            names.add(member.name)
+            if member.path == _PHAR:
+                raise Signed("it is signed")
             raw = member.raw_headers
             start = member.offset + len(raw)
             content = _content(member, b"".join(chunks), job) if member.size else None
@@ -48,13 +54,27 @@ class Tar:
                 patches.append((member.offset, start, built))
             if content is not None:
                 patches.append((start, start + member.size + -member.size % BLOCK, _padded(content)))
+        if pair := signed_among(names):
+            raise Signed(pair)
         return spliced(data, patches)
 
 
 def _content(member: Member, old: bytes, job: Job) -> bytes | None:
     """The new content of a file, or None if it stays."""
+    changes = len(job.report.changes)
     new = job.nested(old, member.name)
-    return None if new is old else new
+    if new is old:
+        return None
+    if reason := integrity_attribute(_attributes(member)):
+        del job.report.changes[changes:]
+        job.report.skipped.append(Skipped(f"{job.path}!/{member.name}" if job.path else member.name, Tar.name, reason))
+        return None
+    return new
+
+
+def _attributes(member: Member) -> set[str]:
+    """The names of its extended attributes, in either spelling."""
+    return {*member.xattrs, *(key.partition(".xattr.")[2] for key in member.pax if ".xattr." in key)}
 
 
 def _padded(content: bytes) -> bytes:

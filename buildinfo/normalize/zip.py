@@ -28,7 +28,8 @@ from typing import Final
 
 from buildinfo.errors import FormatError
 from buildinfo.normalize import jar, ziprecords
-from buildinfo.normalize.job import Job, LeftAlone
+from buildinfo.normalize.job import Job, LeftAlone, Signed
+from buildinfo.normalize.vouchnames import signed_among
 from buildinfo.normalize.registry import HEAD, kind_of
 from buildinfo.normalize.ziprecords import DEFLATED, STORED, Archive, Member
 from buildinfo.normalize.zipstamps import Clock, stamp
@@ -43,10 +44,14 @@ _LEVELS: Final = (6, 9, 3, 1)
 """zlib's level for bits 1 and 2 of the flags: normal, maximum, fast, super fast."""
 
 _SIGNATURE: Final = re.compile(
-    rb"META-INF/(.*\.SF|[^/]+\.(RSA|DSA|EC)|SIG-[^/]+|cose\.sig|(document)?signatures\.xml)"
-    rb"|_xmlsignatures/.*|\.signature\.p7s|[^/]+\.dist-info/RECORD\.(jws|p7s)",
+    rb"META-INF/(.*\.SF|[^/]+\.(RSA|DSA|EC|p7[bcmsx]|tst|ers)|SIG-[^/]+|cose\.(sig|manifest)|[^/]*signatures?[^/]*\.xml)"
+    rb"|_xmlsignatures/.*|package/services/digital-signature/.*|(.*/)?_CodeSignature/.*|\.phar/signature\.bin"
+    rb"|AppxSignature\.p7x|AppxBlockMap\.xml|\.signature\.p7s|[^/]+\.dist-info/RECORD\.(jws|p7s)",
     re.IGNORECASE | re.DOTALL,
 )
+"""Names of members that sign archives or list hashes of their blocks: jar and XPI, ODF, EPUB and ASiC, OOXML, VSIX, iOS,
+phar, Appx, NuGet, wheels."""
+_ON_CLASS_PATH: Final = (b".jar", b".zip", b".war", b".rar")
 _RECORD: Final = re.compile(rb"[^/]+\.dist-info/RECORD").fullmatch
 _DIST_INFO: Final = re.compile(rb"[^/]+\.dist-info/").match
 _ANDROID: Final = frozenset((b"AndroidManifest.xml", b"classes.dex"))
@@ -96,7 +101,10 @@ class Zip:
             content = _unpack(member, job)
             name = _text(member)
             changes = len(job.report.changes)
-            result = jar.clean_manifest(content) if manifest else job.nested(content, name, _source(name, sources))
+            if manifest:
+                result = job.edited(content, name, jar.clean_manifest)
+            else:
+                result = job.nested(content, name, _source(name, sources))
             if result == content:
                 continue
             if recorded:
@@ -126,9 +134,11 @@ class Pyzip(Zip):
 def _refuse(archive: Archive, names: set[bytes]) -> None:
     """Leaves archives alone that are no longer what they were once a byte of them changes."""
     if archive.signing or any(map(_SIGNATURE.fullmatch, names)):
-        raise LeftAlone("it is signed")
+        raise Signed("it is signed")
+    if pair := signed_among({name.decode("utf-8", "surrogateescape") for name in names}):
+        raise Signed(pair)
     if not _ANDROID.isdisjoint(names):
-        raise LeftAlone("it is an Android package, signed and aligned as a whole")
+        raise Signed("it is an Android package, signed and aligned as a whole")
     for member in archive.members:
         if member.flags & ziprecords.ENCRYPTED or any(kind == _AES for kind, _ in member.extras(member.central)):
             raise LeftAlone("it is encrypted")
@@ -166,7 +176,7 @@ def _aligned(archive: Archive) -> bool:
 def _sort(archive: Archive, names: set[bytes]) -> None:
     """Orders the members by name. What readers want first stays first: the manifest of a jar, the type of an epub or
     OpenDocument file, which no extra field may part from the start. Metadata of a wheel comes last, RECORD at the end
-    of it, as PEP 427 has it."""
+    of it, as PEP 427 has it. Archives inside a jar keep their order in each folder: it may be a class path."""
     if _aligned(archive) or archive.loose:
         return
     first = archive.members[0] if archive.members else None
@@ -174,12 +184,14 @@ def _sort(archive: Archive, names: set[bytes]) -> None:
     manifest = jar.MANIFEST in names
     wheel = any(map(_RECORD, names))
 
-    def place(member: Member) -> tuple[bool, int, bytes]:
+    def place(member: Member) -> tuple[bool, int, bytes, bool]:
         name = member.name
         rank = jar.place(name) if manifest else 0
         if wheel and _DIST_INFO(name):
             rank = 4 if _RECORD(name) else 3
-        return member is not typed, rank, name
+        folder, slash, _ = name.rpartition(b"/")
+        on_path = manifest and name.endswith(_ON_CLASS_PATH)
+        return member is not typed, rank, folder + slash if on_path else name, on_path
 
     archive.members = archive.directory = sorted(archive.directory, key=place)
 
