@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from buildinfo.cli.streams import plain, require_apart
 
 if TYPE_CHECKING:
-    from buildinfo.normalize.paths import FileResult, Request
+    from buildinfo.normalize.paths import FileResult
 
 DESCRIPTION = """\
 Makes packages, archives and the files of a tree deterministic, in place: the same content, the same bytes.
@@ -36,6 +36,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--handlers", default="leaks", metavar="leaks|all|[+-]NAME,...", help="what to apply; --list names all"
+    )
+    parser.add_argument(
+        "--keep-path",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="leave files of such paths alone, as in usr/*.zip",
     )
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="write the result there, for a single PATH; - for stdout"
@@ -61,14 +68,18 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("no PATH is given", mend="see abuild-buildinfo normalize --help")
     select(args.handlers, 0)
     jobs = args.jobs or len(os.sched_getaffinity(0))
-    request = Request(args.handlers, args.timestamps, args.epoch, _environment_epoch(), args.check, jobs)
+    request = Request(
+        args.handlers, args.timestamps, args.epoch, _environment_epoch(), args.check, jobs, tuple(args.keep_path)
+    )
     paths = [Path(name) for name in args.paths]
     with _streams(args) as (single, output):
         if single is not None:
             _require_single(args, single)
             results = iter([_named(normalize_file(single, request, output=output), single, args.paths[0])])
         else:
-            results = _all(find_files(paths), request, jobs)
+            from buildinfo.normalize.tree import normalize_files
+
+            results = normalize_files(find_files(paths), request, jobs)
         return _report(results, args, named=set(args.paths), quiet=_to_stdout(args))
 
 
@@ -140,22 +151,6 @@ def _document(done: FileResult) -> dict[str, Any]:
         "changes": [change._asdict() for change in done.changes],
         "left_alone": [skipped._asdict() for skipped in done.skipped],
     }
-
-
-def _all(files: Iterator[tuple[Path, bool]], request: Request, jobs: int) -> Iterator[FileResult]:
-    """Every file, by several processes if there is enough to do; the results in the order of the files."""
-    from itertools import chain, islice
-
-    from buildinfo.normalize.paths import normalize_file
-    from buildinfo.parallel import shared_out
-
-    first = list(islice(files, 64))
-    if jobs > 1 and len(first) == 64:
-        single = request._replace(threads=1)
-        yield from shared_out(lambda file: normalize_file(file[0], single, loose=file[1]), [*first, *files], jobs)
-        return
-    for path, loose in chain(first, files):
-        yield normalize_file(path, request, loose=loose)
 
 
 @contextmanager

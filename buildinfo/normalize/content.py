@@ -7,8 +7,7 @@ from typing import Final
 
 from buildinfo.errors import FormatError
 from buildinfo.normalize.job import MAX_DEPTH, Job, LeftAlone, Signed
-from buildinfo.normalize.registry import kind_of, load
-
+from buildinfo.normalize.registry import Kind, kind_of, load
 
 _PHAR: Final = b"GBMB"
 """The last bytes of a phar with a signature (PHP manual, "Phar Signature format")."""
@@ -40,32 +39,35 @@ def normalize_content(data: bytes, job: Job, *, strict: bool = False) -> bytes:
     changes = len(job.report.changes)
     job.enter = normalize_content
     try:
-        if data.endswith(_PHAR):
-            raise Signed("a signature of all of it stands at its end, as PHP archives have it")
-        result = load(row).normalize(data, job)
-        # Only in a file that was made for it: another handler would change it in its turn.
-        if result is not data and kind_of(result, job.path) not in (row, None):
-            raise LeftAlone("without its leaks it would be taken for a file of another kind")
-    except Signed as reason:
+        result = _handled(data, job, row)
+    except (LeftAlone, FormatError) as error:
         del job.report.changes[changes:]
-        job.skipped(row.name, str(reason))
-        if job.depth:
-            raise Signed(f"its member {job.name} is signed") from None
-        return data
-    except LeftAlone as reason:
-        del job.report.changes[changes:]
-        job.skipped(row.name, str(reason))
-        return data
-    except FormatError as error:
-        if strict:
+        if strict and isinstance(error, FormatError):
             raise
-        del job.report.changes[changes:]
-        job.skipped(row.name, f"malformed: {error}")
+        job.skipped(row.name, f"malformed: {error}" if isinstance(error, FormatError) else str(error))
+        if isinstance(error, Signed) and job.depth:
+            raise Signed(f"its member {job.name} is signed") from None
         return data
     if result is data or result == data:
         del job.report.changes[changes:]
         return data
     job.changed(row.name, data, result)
+    return result
+
+
+def _handled(data: bytes, job: Job, row: Kind) -> bytes:
+    """What the handler of a row makes of a file.
+
+    Raises:
+        LeftAlone: it must stay as it is.
+        FormatError: it is malformed.
+    """
+    if data.endswith(_PHAR):
+        raise Signed("a signature of all of it stands at its end, as PHP archives have it")
+    result = load(row).normalize(data, job)
+    # Only in a file that was made for it: another handler would change it in its turn.
+    if result is not data and kind_of(result, job.path) not in (row, None):
+        raise LeftAlone("without its leaks it would be taken for a file of another kind")
     return result
 
 

@@ -1,8 +1,8 @@
 """Digests of contents, and finding them wherever they are stated: as text or raw, at any place of any file.
 
 Every spelling of a digest has at least 16 bytes, so wherever it stands it covers one whole word of 8 bytes at a
-multiple of 8. All such words of all spellings are one set, and data is searched by asking for its words in that set: the
-time does not depend on how many digests are looked for. A hit is compared in full.
+multiple of 8. All such words of all spellings are one set, and data is searched by asking for its words in that set:
+the time does not depend on how many digests are looked for. A hit is compared in full.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Seeker:
 
 
 def _words(spelling: bytes) -> Iterator[int]:
-    """The words of which one stands at a multiple of 8 bytes wherever the spelling stands, as this machine reads them."""
+    """The words of which one stands at a multiple of 8 bytes wherever the spelling does, as this machine reads them."""
     start = int.from_bytes(spelling[: 2 * _WORD - 1], sys.byteorder)
     shifts = range(_WORD) if sys.byteorder == "little" else range(_WORD - 1, -1, -1)
     return (start >> 8 * shift & _MASK for shift in shifts)

@@ -217,8 +217,8 @@ class Job:
 
         old = hashlib.sha256(before).hexdigest()
         if self.report.digests is not None and old not in self.report.digests:
-            from buildinfo.normalize.digests import digests_of
             from buildinfo.normalize.derived import derived
+            from buildinfo.normalize.digests import digests_of
 
             self.report.digests[old] = {**digests_of(before), **derived(handler, before, after)}
         return old

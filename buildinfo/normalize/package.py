@@ -6,7 +6,7 @@ The old file stays where it is until the new one was written beside it, read bac
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import IO, Literal
 
 from buildinfo.apk.pkginfo import PkgInfo
+from buildinfo.apk.segments import open_package
 from buildinfo.apk.signature import Signature
-from buildinfo.apk.v2 import Package, read_package
+from buildinfo.apk.v2 import Package, read_control, read_package
 from buildinfo.errors import BuildinfoError, UnreadableError
 from buildinfo.normalize.damage import damage
 from buildinfo.normalize.inspect import Inspection
@@ -92,6 +93,7 @@ class Inspected:
     def __init__(self, path: Path, settings: Settings) -> None:
         self.path = path
         self._settings = settings
+        self._package: Package
         self._inspect({})
 
     @property
@@ -171,7 +173,7 @@ def normalize_package(
         settings: how.
         output: where to write the result, changed or not; in place if None.
         check: write nothing.
-        siblings: other packages of the same build, which may state digests of its files.
+        siblings: other packages: those of the same build may state digests of its files.
 
     Raises:
         FormatError, IntegrityError: it cannot be read. It is not touched.
@@ -179,11 +181,11 @@ def normalize_package(
         MissingToolError: the canonical framing cannot be made on this machine. It is not touched.
     """
     with closing(Inspected(path, settings)) as inspected:
-        keep_vouched([inspected], siblings)
+        keep_vouched([inspected], (each for each in siblings if _build_of(each) == _build_of(path)))
         return inspected.finish(output, check=check)
 
 
-def keep_vouched(packages: Sequence[Inspected], others: Sequence[Path] = ()) -> None:
+def keep_vouched(packages: Sequence[Inspected], others: Iterable[Path] = ()) -> None:
     """Leaves alone what packages of one build, and others that are only searched, state digests of.
 
     Raises:
@@ -209,6 +211,17 @@ def _stays(path: Path, why: str, settings: Settings, report: Report) -> Normaliz
     report.skipped.append(Skipped("", "package", why))
     package = read_package(path, members=settings.members, records=False)
     return Normalized(package, False, report, "kept" if package.signatures else "none", why)
+
+
+def _build_of(path: Path) -> tuple[str | None, str] | None:
+    """Origin and version of a package; None of what is none."""
+    try:
+        with open_package(path) as package:
+            control = next(part for part in package.segments() if part.kind == "control")
+            pkginfo = read_control(control, path).pkginfo
+    except (BuildinfoError, StopIteration):
+        return None
+    return pkginfo.origin or pkginfo.pkgname, pkginfo.pkgver
 
 
 def _replace(

@@ -6,19 +6,21 @@ content as well. Owner, mode and times stay; only a package gets a new time, whi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, BinaryIO, Literal, NamedTuple
+from typing import IO, BinaryIO, Final, Literal, NamedTuple
 
 from buildinfo.apk.told import told, told_path
 from buildinfo.errors import BuildinfoError, FormatError, UnreadableError, UsageError
-from buildinfo.normalize.content import normalize_content
+from buildinfo.normalize.content import matching, normalize_content
 from buildinfo.normalize.job import MAX_FILE, Budget, Change, Job, Policy, Report, Skipped, Timestamps
 from buildinfo.normalize.place import beside, write_over
 from buildinfo.normalize.registry import HEAD, TAIL, Kind, kind_by_end, kind_of, may_have_stub, select
+from buildinfo.normalize.vouchnames import integrity_attribute
 
 Result = Literal["unchanged", "changed", "would-change", "left-alone", "error"]
 
@@ -32,6 +34,7 @@ class Request(NamedTuple):
         fallback: seconds, for files that have no build time of their own: SOURCE_DATE_EPOCH.
         check: change nothing.
         threads: for compressing a package.
+        keep: shell patterns of the paths of files that stay as they are; of a package's files the paths in it.
     """
 
     handlers: str = "leaks"
@@ -40,6 +43,7 @@ class Request(NamedTuple):
     fallback: int | None = None
     check: bool = False
     threads: int = 1
+    keep: tuple[str, ...] = ()
 
     def policy(self, builddate: int | None = None) -> Policy:
         """The policy for a file, or for a package that was built at `builddate`.
@@ -49,7 +53,7 @@ class Request(NamedTuple):
         """
         for epoch in (self.epoch, builddate, self.fallback):
             if epoch is not None:
-                return select(self.handlers, epoch, self.timestamps)
+                return select(self.handlers, epoch, self.timestamps)._replace(paths=self.keep)
         raise UsageError("no epoch is known", mend="name it with --epoch, or set SOURCE_DATE_EPOCH")
 
 
@@ -72,14 +76,85 @@ def normalize_file(path: Path, request: Request, *, output: Path | None = None, 
         output: where to write the result, changed or not; in place if None.
         loose: the file was named; in trees (False) malformed content is left alone with a reason.
     """
+    from buildinfo.normalize.tree import vouched_beside
+
+    examined = examine(path, request, loose=loose)
+    if examined.digests:
+        vouched = vouched_beside([path], {path: examined})
+        if vouched.keys() & examined.digests.keys():
+            examined = examine(path, request, loose=loose, vouched=vouched)
+    return finish(path, request, examined, output=output, loose=loose)
+
+
+_NONE: Final[Mapping[str, Mapping[str, bytes]]] = {}  # which can be sent, as no view of one can
+
+
+class Examined(NamedTuple):
+    """A file that was read, and what is to be done with it.
+
+    Attributes:
+        result: what becomes of it; None of a package, which is read when it is its turn.
+        digests: of what would change; see `Report`.
+        data: its new content, if that changes; None also where it was let go.
+    """
+
+    result: FileResult | None
+    digests: Mapping[str, Mapping[str, bytes]] = _NONE
+    data: bytes | None = None
+
+
+def examine(path: Path, request: Request, *, loose: bool = True, vouched: Mapping[str, str] | None = None) -> Examined:
+    """Finds out what is to change in a file; errors become a result. Nothing is written.
+
+    Args:
+        path, request, loose: as `normalize_file` has them.
+        vouched: SHA-256 of contents that stay -> why.
+    """
+    return _caught(path, lambda: _examine(path, request, loose, vouched or {}))
+
+
+def finish(
+    path: Path,
+    request: Request,
+    examined: Examined,
+    *,
+    output: Path | None = None,
+    loose: bool = True,
+    siblings: Sequence[Path] = (),
+) -> FileResult:
+    """Writes what is to change; errors become a result.
+
+    Args:
+        path, request, output, loose: as `normalize_file` has them.
+        examined: what `examine` found.
+        siblings: packages that may be of the same build.
+    """
+
+    def write() -> Examined:
+        if examined.result is None:
+            return Examined(_package(_real(path), request, _real(output) if output else None, path, siblings))
+        if examined.result.result == "error" or request.check or (output is None and examined.data is None):
+            return examined
+        with _open(path, follow=loose) as file:
+            put = partial(_copy, file) if examined.data is None else partial(_put, examined.data)
+            _write(path, _real(output or path), put)
+        return examined
+
+    result = _caught(path, write).result
+    assert result is not None
+    return result
+
+
+def _caught(path: Path, work: Callable[[], Examined]) -> Examined:
     try:
-        return _normalize(path, request, output, loose)
+        return work()
     except UsageError as error:  # there is no epoch for this file
-        return FileResult(str(path), "error", f"{path}: {error}")
+        reason = f"{path}: {error}"
     except BuildinfoError as error:
-        return FileResult(str(path), "error", str(error))
+        reason = str(error)
     except OSError as error:
-        return FileResult(str(path), "error", f"{path}: {error.strerror or error}")
+        reason = f"{path}: {error.strerror or error}"
+    return Examined(FileResult(str(path), "error", reason))
 
 
 def find_files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
@@ -112,14 +187,14 @@ def find_files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
         closed.clear()
 
 
-def _normalize(path: Path, request: Request, output: Path | None, loose: bool) -> FileResult:
+def _examine(path: Path, request: Request, loose: bool, vouched: Mapping[str, str]) -> Examined:
     with _open(path, follow=loose) as file:
         head = file.read(HEAD)
         file.seek(0)
         what = told(file)
         if what == "package":
-            return _package(_real(path), request, _real(output) if output else None, path)
-        report = Report()
+            return Examined(None)
+        report = Report(digests=True)
         reason: str | None = None
         data = result = b""
         if what is not None:
@@ -134,19 +209,21 @@ def _normalize(path: Path, request: Request, output: Path | None, loose: bool) -
         elif kind is not None:
             file.seek(0)
             data = result = file.read()
-            job = Job(
-                request.policy(), "", report, Budget.of(len(data)), source_time=lambda: _source_time(path, request)
-            )
+            policy = request.policy()._replace(vouched=vouched, paths=())
+            job = Job(policy, "", report, Budget.of(len(data)), source_time=lambda: _source_time(path, request))
             try:
                 result = normalize_content(data, job, strict=loose)
             except FormatError as error:
                 raise FormatError(error.what, where=path) from None  # it says the offset already
+            stays = None if result is data else _stays(file.fileno(), path, request, kind.name)
+            if stays is not None:
+                result = data
+                report = Report()
+                report.skipped.append(stays)
             reason = next((skipped.reason for skipped in report.skipped if not skipped.path), None)
-        changed = result is not data
-        if (changed or output is not None) and not request.check:
-            write = partial(_put, result) if changed else partial(_copy, file)
-            _write(path, _real(output or path), write)
-    return _result(path, changed, request, reason, report)
+    changed = result is not data
+    done = _result(path, changed, request, reason, report)
+    return Examined(done, report.digests or {}, result if changed else None)
 
 
 def _kind(file: BinaryIO, head: bytes, path: Path) -> Kind | None:
@@ -159,7 +236,18 @@ def _kind(file: BinaryIO, head: bytes, path: Path) -> Kind | None:
     return kind_by_end(file.read(TAIL))
 
 
-def _package(path: Path, request: Request, output: Path | None, named: Path) -> FileResult:
+def _stays(file: int, path: Path, request: Request, handler: str) -> Skipped | None:
+    """Why a file that would change stays as it is, by its path and attributes."""
+    reason = None
+    with contextlib.suppress(OSError):  # a file system without attributes
+        reason = integrity_attribute(os.listxattr(file))
+    patterns = tuple(f"*/{pattern.lstrip('/')}" for pattern in request.keep)
+    if pattern := matching(f"/{path}", patterns):
+        reason = f"its path is one that is to be kept: {pattern[2:]}"
+    return Skipped("", handler, reason) if reason else None
+
+
+def _package(path: Path, request: Request, output: Path | None, named: Path, siblings: Sequence[Path]) -> FileResult:
     from buildinfo.normalize.package import Settings, normalize_package
 
     settings = Settings(
@@ -167,7 +255,7 @@ def _package(path: Path, request: Request, output: Path | None, named: Path) -> 
         framing="framing" in select(request.handlers, 0).forms,
         threads=request.threads,
     )
-    done = normalize_package(path, settings, output=output, check=request.check)
+    done = normalize_package(path, settings, output=output, check=request.check, siblings=siblings)
     reason = done.stays
     if done.signature == "removed":
         reason = f"its signature {'would become' if request.check else 'became'} invalid and is left off"

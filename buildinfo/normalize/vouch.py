@@ -10,7 +10,7 @@ looked for where the change would change them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,6 +59,14 @@ class Search:
         for change in changes:
             if change.path in signatures:
                 self.found.setdefault(change.before, Voucher("it is signed by", signatures[change.path]))
+
+    def names(self, names: Sequence[str]) -> None:
+        """The names of files, which may be digests of them."""
+        text = "\n".join(name.replace("\n", " ") for name in names).encode("utf-8", "surrogateescape")
+        for data in (text, text.replace(b"/", b"")):
+            for hit in self._seeker.search(data):
+                name = names[data.count(b"\n", 0, hit.at)]
+                self.found.setdefault(hit.key, Voucher(f"its {hit.name} is in the name of", name))
 
     def file(self, data: bytes, path: str, place: str = "") -> None:
         """Searches a file and all that it holds."""

@@ -29,8 +29,8 @@ from typing import Final
 from buildinfo.errors import FormatError
 from buildinfo.normalize import jar, ziprecords
 from buildinfo.normalize.job import Job, LeftAlone, Signed
-from buildinfo.normalize.vouchnames import signed_among
 from buildinfo.normalize.registry import HEAD, kind_of
+from buildinfo.normalize.vouchnames import signed_among
 from buildinfo.normalize.ziprecords import DEFLATED, STORED, Archive, Member
 from buildinfo.normalize.zipstamps import Clock, stamp
 
@@ -49,8 +49,8 @@ _SIGNATURE: Final = re.compile(
     rb"|AppxSignature\.p7x|AppxBlockMap\.xml|\.signature\.p7s|[^/]+\.dist-info/RECORD\.(jws|p7s)",
     re.IGNORECASE | re.DOTALL,
 )
-"""Names of members that sign archives or list hashes of their blocks: jar and XPI, ODF, EPUB and ASiC, OOXML, VSIX, iOS,
-phar, Appx, NuGet, wheels."""
+"""Names of members that sign archives or list hashes of their blocks: jar and XPI; ODF, EPUB and ASiC; OOXML and VSIX;
+iOS, phar, Appx, NuGet, wheels."""
 _ON_CLASS_PATH: Final = (b".jar", b".zip", b".war", b".rar")
 _RECORD: Final = re.compile(rb"[^/]+\.dist-info/RECORD").fullmatch
 _DIST_INFO: Final = re.compile(rb"[^/]+\.dist-info/").match
