@@ -9,7 +9,8 @@ owners and permissions are written in place, and what is in members as far as it
 
 A program that checks what stands behind it would no longer start, so the file is left alone where
 - a text names a checksum or signature, or holds one of the archive;
-- a binary holds a checksum of the archive, its segments reach into it, or its header sums up or signs the file.
+- a binary is no ELF or PE program (the header of a CRX file signs the archive), holds a checksum of the archive, its
+  segments reach into it, or its header sums up or signs the file.
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ def _vouched_by_text(stub: bytes, data: bytes) -> str | None:
 
 
 def _vouched_by_binary(stub: bytes, data: bytes) -> str | None:
+    if not stub.startswith((b"\x7fELF", b"MZ")):
+        return "what stands before it is no program, and may be a signature of it, as in browser extensions"
     if stub.startswith(b"\x7fELF") and _segments_end(stub) > len(stub):
         return "it is a part of the program before it"
     if stub.startswith(b"MZ") and _is_summed(stub):

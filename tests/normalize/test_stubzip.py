@@ -186,3 +186,12 @@ def test_the_reports(corpus: Path) -> None:
     for name in ("zipapp-{}.pyz", "shell-{}.jar"):
         sides = [normalize((corpus / "reports" / name.format(side)).read_bytes())[0] for side in "ab"]
         assert sides[0] == sides[1]
+
+
+def test_the_signature_before_a_browser_extension_holds() -> None:
+    """A browser would refuse the extension: the header of a CRX file signs the archive behind it."""
+    header = b"Cr24" + (3).to_bytes(4, "little") + (8).to_bytes(4, "little") + b"\0signed\0"
+    data = header + zipped(2023)
+    result, report = normalize(data)
+    assert result is data
+    assert [entry.handler for entry in report.skipped] == ["stubzip"]
