@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -340,3 +341,18 @@ def test_what_was_just_created_is_not_lost_to_a_sweep(tmp_path: Path) -> None:
         patch.setattr(fcntl, "flock", flock)
         os.close(create(path, 0o600))
     assert path.exists()
+
+
+def test_normalize_takes_no_unfinished_file_for_one_of_the_tree(tmp_path: Path) -> None:
+    """It is removed when something is written there, and must not be missed then."""
+    left, whole = tmp_path / part_name(), tmp_path / f".abuild-buildinfo.{'0' * 16}.7.whole"
+    stale = b"\x1f\x8b\x08\x00\xff\xff\xff\x6f\x02\x03\x03\x00" + bytes(8)
+    for path in (left, tmp_path / "a.gz"):
+        path.write_bytes(stale)
+    whole.write_bytes(stale * 2)
+    command = [sys.executable, "-m", "buildinfo", "normalize", "--epoch", str(COMMIT_TIME), "--json", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [file["path"] for file in json.loads(done.stdout)["files"]] == [str(tmp_path / "a.gz")]
+    assert (tmp_path / "a.gz").read_bytes() != stale
+    assert not left.exists() and whole.read_bytes() == stale * 2

@@ -16,6 +16,7 @@ from typing import IO, BinaryIO, Final, Literal, NamedTuple
 
 from buildinfo.apk.told import told, told_path
 from buildinfo.errors import BuildinfoError, FormatError, UnreadableError, UsageError
+from buildinfo.leftovers import is_leftover_name
 from buildinfo.normalize.content import matching, normalize_content
 from buildinfo.normalize.job import MAX_FILE, Budget, Change, Job, Policy, Report, Skipped, Timestamps
 from buildinfo.normalize.place import beside, write_over
@@ -161,7 +162,7 @@ def find_files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
     """The regular files that the paths name or hold, sorted, each inode once; True where a file itself was named.
 
     Symbolic links in trees are not followed. Of a package every name counts, as it is replaced under that name alone.
-    What cannot be looked at is named too: whoever opens it learns why.
+    What cannot be looked at is named too: whoever opens it learns why. What a run of ours left unfinished is not.
     """
     seen: set[tuple[int, int]] = set()
     closed: list[OSError] = []
@@ -172,6 +173,8 @@ def find_files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
         for folder, folders, names in os.walk(path, onerror=closed.append):
             folders.sort()
             for name in sorted(names):
+                if name[0] == "." and is_leftover_name(name):
+                    continue
                 file = os.path.join(folder, name)  # noqa: PTH118  # thousands of them
                 try:
                     status = os.lstat(file)
