@@ -126,8 +126,14 @@ def _commands(top: Command) -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    """The rows of the table in docs/settings.md: variable, default, meaning."""
-    text = (ROOT / "docs" / "settings.md").read_text("utf-8")
-    for variable, default, meaning in re.findall(r"^\| `(\w+)` \|(.*?)\| (.*) \|$", text, re.MULTILINE):
-        suffix = f" Default: {default.strip()}." if default.strip() else ""
-        yield f"*{variable}*\n\t{escaped((meaning.rstrip('.') + '.' + suffix).replace('`', ''))}\n"
+    """The rows of the tables in docs/settings.md: variable, default, meaning, and what else a table has."""
+    heads: list[str] = []
+    for line in (ROOT / "docs" / "settings.md").read_text("utf-8").splitlines():
+        cells = [cell.strip().replace("`", "") for cell in line.strip("|").split("|")]
+        if line.startswith("| variable "):
+            heads = cells
+        elif line.startswith("| `"):
+            variable, default, meaning, *more = cells
+            text = [_sentence(meaning)] + ([f"Default: {default}."] if default else [])
+            text += [f"{_sentence(head).rstrip('.')}: {cell}." for head, cell in zip(heads[3:], more, strict=True)]
+            yield f"*{variable}*\n\t{escaped(' '.join(text))}\n"
