@@ -18,6 +18,7 @@ _BARE: Final = (
     "@head@\n\n# DESCRIPTION\n\n@description@\n\n@options@\n\n@status@\n\n# SEE ALSO\n\n*abuild-buildinfo*(1)\n"
 )
 _SPECIAL: Final = re.compile(r"([\\*_~^#<>`])")
+_LINK: Final = re.compile(r"\[([^]]*)\]\([^)]*\)")
 _STATUS: Final = re.compile(r"Exit status: *(.*?)(?:\n\n|\Z)", re.DOTALL)
 _USUAL: Final = (
     "0 it holds or is done, 1 it does not hold, 2 could not tell, with a line on standard error that says why."
@@ -129,7 +130,7 @@ def _settings() -> Iterator[str]:
     """The rows of the tables in docs/settings.md: variable, default, meaning, and what else a table has."""
     heads: list[str] = []
     for line in (ROOT / "docs" / "settings.md").read_text("utf-8").splitlines():
-        cells = [cell.strip().replace("`", "") for cell in line.strip("|").split("|")]
+        cells = [_LINK.sub(r"\1", cell).strip().replace("`", "") for cell in line.strip("|").split("|")]
         if line.startswith("| variable "):
             heads = cells
         elif line.startswith("| `"):
