@@ -59,7 +59,7 @@ pnpm pip3 patch swig protoc ccache sccache distcc tar pigz gzip xz zstd apk abui
 '
 
 # Those that answer at once, and how to ask them.
-_buildinfo_banners='cc clang ld as make tar pigz apk fakeroot python3 samu ninja'
+_buildinfo_banners='cc clang ld as make tar pigz apk python3 samu ninja'
 
 _buildinfo_body() {
 	IFS=' 	
@@ -240,7 +240,9 @@ _buildinfo_ask_git() (
 		export GIT_NO_LAZY_FETCH=1
 		set -- -c safe.directory='*' "$@"
 	fi
-	_buildinfo_theirs git --no-optional-locks -C "$startdir" -c core.fsmonitor=false -c log.showSignature=false "$@"
+	umask "$_buildinfo_umask"
+	exec 3>&-
+	exec git --no-optional-locks -C "$startdir" -c core.fsmonitor=false -c log.showSignature=false "$@"
 )
 
 # Standard output: what git says of the aport. Sets commit (of the aport), its time, and whether the tree is dirty.
@@ -557,6 +559,7 @@ _buildinfo_find_tools() {
 }
 
 _buildinfo_ask_tools() {
+	[ -z "${forceroot:-}" ] || _buildinfo_banners="$_buildinfo_banners fakeroot" # else the packages say it
 	for _buildinfo_name in $_buildinfo_banners; do
 		if command -v "$_buildinfo_name" >/dev/null; then
 			printf '%s\0' "$_buildinfo_name"
@@ -592,7 +595,8 @@ _buildinfo_conditions() {
 		*[[:space:]]net[[:space:]]*) _buildinfo_sandbox=rootbld+net ;;
 		esac
 	fi
-	_buildinfo_processors=$(command nproc)
+	_buildinfo_processors=
+	[ "${MAKEFLAGS:-}" = "-j${JOBS:-}" ] || _buildinfo_processors=$(command nproc)
 	_buildinfo_gzip=gzip
 	! command -v pigz >/dev/null || _buildinfo_gzip=pigz
 	for _buildinfo_file in /usr/local/bin /usr/local/sbin /usr/local/include /usr/local/lib; do

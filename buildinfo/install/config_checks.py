@@ -176,11 +176,6 @@ def bypass(situation: Situation) -> Iterator[Finding]:
             found = True
             detail = f"{name}{_set_where(situation, name)} calls something else than {function}, {loss}"
             yield Finding("bypass", "fail", detail, f"unset it, or let it begin with the word {function}")
-    answers = situation.answers or {}
-    if answers.get("_buildinfo_dir") and answers["ABUILD_LOG_CMD"] != "_buildinfo_log":
-        found = True
-        detail = f"ABUILD_LOG_CMD{_set_where(situation, 'ABUILD_LOG_CMD')} replaces ours, so the epoch is not fixed"
-        yield Finding("bypass", "warn", detail, "assign it above the marked line (disable, then enable)")
     for place, text in _lines_after(situation):
         function_found = re.match(r"\s*(?:alias\s+(apk|fakeroot|bwrap)=|(apk|fakeroot|bwrap)\s*\(\))", text)
         if function_found:

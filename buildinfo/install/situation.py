@@ -37,7 +37,6 @@ ANSWERS = (
     "loaded_by_system",
     "_buildinfo_dir",
     "ABUILD_USERCONF",
-    "ABUILD_LOG_CMD",
     "APK",
     "FAKEROOT",
     "PACKAGER_PRIVKEY",
@@ -110,8 +109,7 @@ class Situation:
         if shell is None:
             return None
         system, user = self.scopes
-        # The last word is what the hooks look for where there is a logger: a command that builds.
-        words = [str(system.config), str(user.config.parent), self.environ.get("ABUILD_USERDIR", ""), "all"]
+        words = [str(system.config), str(user.config.parent), self.environ.get("ABUILD_USERDIR", "")]
         try:
             asked = subprocess.run(
                 [*shell, "-ec", _SCRIPT, "abuild", *words],
