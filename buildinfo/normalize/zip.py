@@ -8,8 +8,9 @@ Leaks: times after the epoch and the ids of the user who built, wherever headers
 copied as it is unless its content changes.
 
 Decisions:
-- DOS times tell no zone and are taken for UTC. Nothing is written before 1980-01-01 12:01, as Archive::Zip has it: a
-  reader of any zone still sees a time that DOS knows.
+- DOS times tell no zone. As leaks they are taken for UTC: a zone may be that of an upstream who packed what is shipped.
+  The canonical form is the same whatever the zone was: see `zipstamps`. Nothing is written before 1980-01-01 12:01, as
+  Archive::Zip has it: a reader of any zone still sees a time that DOS knows.
 - Clojure takes a class for stale unless it is newer than its source, so sources stay two seconds (what a DOS time can
   tell) behind the epoch.
 - The zip importer of Python takes a module for stale whose time is not its source's, so a module inside is told the
@@ -77,7 +78,7 @@ class Zip:
         archive = self.read(data)
         names = {member.name for member in archive.members}
         _refuse(archive, names)
-        sources = _stamp(archive, job)
+        sources = _stamp(archive, job, zoneless=job.form(self.name))
         if job.form(self.name):
             for member in archive.members:
                 _permit(member)
@@ -144,15 +145,15 @@ def _refuse(archive: Archive, names: set[bytes]) -> None:
             raise LeftAlone("it is encrypted")
 
 
-def _stamp(archive: Archive, job: Job) -> dict[str, int]:
+def _stamp(archive: Archive, job: Job, *, zoneless: bool) -> dict[str, int]:
     """Writes times and owners; returns the new times of the Python sources whose time changes."""
-    clock = Clock.of(job)
-    clojure = Clock.of(job, before=2)
+    clock = Clock.of(job, zoneless=zoneless)
+    clojure = Clock.of(job, before=2, zoneless=zoneless)
     sources = {}
     for member in archive.members:
         changed = stamp(member, clojure if member.name.endswith((b".clj", b".cljc")) else clock)
-        if changed and member.name.endswith(b".py"):
-            sources[_text(member)] = clock.limit & ~1
+        if changed is not None and member.name.endswith(b".py"):
+            sources[_text(member)] = changed
     return sources
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar, Final
 
-from buildinfo.verify.explain import dates
+from buildinfo.verify.explain import dates, zones
 from buildinfo.verify.explain.cause import MARK, Cause, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
@@ -30,20 +30,38 @@ class TextTime(TextCause):
 class TimeZone(TextCause):
     name = "time-zone"
     title = "one moment was written in two time zones"
-    advice = "Build with TZ=UTC, or write times with `date -u`."
-    certainty = 0.93
+    advice = (
+        "Build with TZ=UTC, or write times with `date -u`. Zip archives and jars have the time of the zone in which "
+        "they were packed: `TZ=UTC zip -X`, `jar --date`, or `normalize --handlers zip`."
+    )
+    kinds = frozenset(("text", "string", "zip"))
+    certainty = 0.96  # one moment is one moment, whatever wrote it
     records = ("condition:zone",)
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.kind != "zip":
+            return super().weigh(hunk, evidence)
+        if hunk.name != "time":
+            return 0.0
+        before, after = zones.seconds_of(hunk.before), zones.seconds_of(hunk.after)
+        if before is None or after is None or not zones.are_apart(after - before, evidence):
+            return 0.0
+        return 0.97  # more than what such times are otherwise
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
         pairs = dates.differing(before, after)
-        if not pairs or any(not self._same(old, new) for old, new in pairs):
+        if not pairs or any(not self._same(old, new, evidence) for old, new in pairs):
             return before, after
         return dates.masked(before, MARK), dates.masked(after, MARK)
 
-    def _same(self, old: dates.Moment, new: dates.Moment) -> bool:
+    def _same(self, old: dates.Moment, new: dates.Moment, evidence: Evidence) -> bool:
         if not (old.dated and new.dated) or old.length > 60 or old.length != new.length:
             return False
-        return old.zoned and new.zoned and old.seconds == new.seconds
+        if old.zoned and new.zoned:
+            return old.seconds == new.seconds
+        # Without zones in the text, only the records can say that there were two.
+        unzoned = not old.zoned and not new.zoned
+        return unzoned and zones.name_two(evidence) and zones.are_apart(new.seconds - old.seconds, evidence)
 
 
 class _Named(TextCause):
