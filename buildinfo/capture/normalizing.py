@@ -68,7 +68,9 @@ class Normalizer:
         patterns = (*kept, *self.capture.local.get("BUILDINFO_KEEP_PATHS", "").split())
         self._inspected: dict[str, Inspected] = {}
         self.notes += [f"options: no handler is named {name}" for name in sorted(off - NAMES)]
-        self._policy = select("all", self.capture.epoch[1], off=self._off)._replace(paths=patterns)
+        base = self.capture.paths.get("pkgbasedir", "").rstrip("/")
+        policy = select("all", self.capture.epoch[1], off=self._off)
+        self._policy = policy._replace(paths=patterns, pkgbasedir=base)
         conditions, environment = self.capture.conditions, self.capture.environment
         self._trusted = conditions.get("gzip") == "pigz" and not environment.keys() & {"PIGZ", "GZIP"}
         # abuild packs `*`, which passes over dot files at the top.

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
 from buildinfo.apk.pigz import Matcher
@@ -23,6 +22,7 @@ from buildinfo.normalize.headers import HeaderRules
 from buildinfo.normalize.job import MAX_FILE, Budget, Job, Policy, Report, Skipped
 from buildinfo.normalize.order import Entry, sort_key
 from buildinfo.normalize.registry import HEAD, TAIL, kind_by_end, kind_of, may_have_stub
+from buildinfo.normalize.sources import source_of
 from buildinfo.normalize.vouchnames import integrity_attribute
 
 IN_MEMORY: Final = 4 << 20
@@ -218,11 +218,3 @@ def _append(file: tempfile.SpooledTemporaryFile[bytes], data: bytes) -> int:
         file.rollover()  # of itself it would do so afterwards, with a copy in memory
     file.write(data)
     return at
-
-
-def source_of(name: str) -> str:
-    """The path of the source of a compiled Python file (PEP 3147)."""
-    path = PurePosixPath(name)
-    if path.parent.name == "__pycache__":
-        return str(path.parent.parent / path.name.partition(".")[0]) + ".py"
-    return str(path.with_suffix(".py"))

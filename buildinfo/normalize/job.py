@@ -49,6 +49,7 @@ class Policy(NamedTuple):
         forms: names of the rows that are brought to their canonical form as well.
         vouched: SHA-256 of contents that stay as they are, in lower-case hex -> why; see `vouch`.
         paths: shell patterns of the paths of files that stay as they are.
+        pkgbasedir: the folder of the package trees in which the build packed; empty where it is not known.
     """
 
     epoch: int
@@ -57,6 +58,7 @@ class Policy(NamedTuple):
     forms: frozenset[str]
     vouched: Mapping[str, str] = MappingProxyType({})
     paths: tuple[str, ...] = ()
+    pkgbasedir: str = ""
 
 
 class Change(NamedTuple):

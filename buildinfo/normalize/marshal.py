@@ -31,6 +31,8 @@ _ATOMS: Final = b"NTF.S"
 _ODD: Final = frozenset(b"[{<Ifx")
 """Types that marshal knows and no compiler writes: mutable objects, and numbers of older streams."""
 _WIDTHS: Final = {ord("i"): 5, ord("g"): 9, ord("y"): 17}
+_SHORT_TEXT: Final = 256
+"""Bytes from which on a text has a length of four bytes."""
 _BEFORE: Final = 8
 """Objects of a code object before its line number, in every dialect."""
 
@@ -75,6 +77,11 @@ class Dialect:
     tail: int
     slices: bool = False
 
+    @property
+    def filename(self) -> int:
+        """Which of the objects of a code object is the path of its source: since 3.11 one fewer stands before it."""
+        return 6 if self.tail == 1 else 5
+
 
 def canonical(data: bytes, start: int, dialect: Dialect) -> bytes:
     """Spells the code object that begins at `start` canonically.
@@ -112,10 +119,57 @@ def texts(data: bytes, start: int, dialect: Dialect) -> list[tuple[int, int, int
     return sorted(found)
 
 
+def with_filename(data: bytes, start: int, dialect: Dialect, old: bytes, new: bytes) -> bytes:
+    """Code whose source is said to lie at `old`, saying `new` instead, in all code objects; else the same.
+
+    Where a program uses that very text in another place, as a constant, nothing changes.
+
+    Args:
+        data: in canonical form.
+        start: where the code object begins.
+        dialect: how it is marshalled.
+        old: a path, as it stands in the stream.
+        new: another one.
+
+    Raises:
+        FormatError, LeftAlone: as `canonical`.
+    """
+    stream = _Stream(data)
+    stream.read(start, dialect)
+    place = 2 + dialect.filename
+    files: set[int] = set()
+    others: set[int | bytes] = set()
+    for parts in stream.groups:
+        code = parts[0] == _CODE
+        if code:
+            files.add(int(parts[place]))
+        others.update(parts[1:place] + parts[place + 1 :] if code else parts[1:])
+    for node in files - others:
+        pos = stream.starts[node] if node >= len(_ATOMS) else -1
+        if pos < 0 or data[pos] & 0x7F not in _TEXTS:
+            continue
+        begin = pos + (2 if _SHAPES[data[pos]] == _SHORT else 5)
+        end = begin + int.from_bytes(data[pos + 1 : begin], "little")
+        if data[begin:end] == old:
+            return canonical(data[:pos] + _spelled(data[pos], new) + data[end:], start, dialect)
+    return data
+
+
+def _spelled(kind: int, text: bytes) -> bytes:
+    """A text as `marshal` writes it: as interned and as referred to as the one of type `kind`."""
+    interned = chr(kind & 0x7F) in "tAZ"
+    if not text.isascii():
+        return bytes((ord("t" if interned else "u") | kind & _FLAG_REF,)) + len(text).to_bytes(4, "little") + text
+    if len(text) < _SHORT_TEXT:
+        return bytes((ord("Z" if interned else "z") | kind & _FLAG_REF, len(text))) + text
+    return bytes((ord("A" if interned else "a") | kind & _FLAG_REF,)) + len(text).to_bytes(4, "little") + text
+
+
 class _Stream:
     """What one pass over a stream finds: every object becomes a node, equal objects the same.
 
     Attributes:
+        groups: the objects that hold others, each as its type and its parts: nodes, and bytes that are no objects.
         starts: per node, the offset of the first object that is this node.
         flagged: the offsets of all objects with FLAG_REF.
         again: what is to be spelled as a reference: offset, end and node of each, flat and in order.
@@ -128,6 +182,7 @@ class _Stream:
         self.flagged = array("I")
         self.again = array("I")
         self.repeated = False
+        self.groups: dict[tuple[int | bytes, ...], int] = {}
 
     def read(self, pos: int, dialect: Dialect) -> int:  # noqa: PLR0912, PLR0915 - see below
         """Reads one object with all inside it, and gives its end.
@@ -139,7 +194,7 @@ class _Stream:
         shapes, atoms, number = _SHAPES, len(_ATOMS), Struct("<I").unpack_from
         leaves: list[dict[bytes, int]] = [{} for _ in range(_FLAG_REF)]
         leaves *= 2  # with FLAG_REF or without
-        groups: dict[tuple[int | bytes, ...], int] = {}
+        groups = self.groups
         nodes: list[int] = []  # of every object with FLAG_REF; -1 while it is being read
         # The innermost open group: its type, offset, place in `nodes`, length of `again` before it, parts to come, and
         # parts so far. The outermost stands for the stream.

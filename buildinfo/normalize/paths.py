@@ -276,7 +276,7 @@ def _result(path: Path, changed: bool, request: Request, reason: str | None, rep
 
 def _source_time(path: Path, request: Request) -> int | None:
     """The time of the source of a compiled Python file, as it will be packaged; None if it is not there."""
-    from buildinfo.normalize.inspect import source_of
+    from buildinfo.normalize.sources import source_of
 
     try:
         seconds = int(Path(source_of(str(path))).stat().st_mtime)

@@ -5,16 +5,22 @@ Sources: PEP 552 (the header), CPython's list of magic numbers (`Include/interna
 The leak is the time in the header. Python recompiles a module whose header does not give the modification time of its
 source, so this writes the time that the package will give the source, and nothing where that is not known. What the
 canonical form is tells `buildinfo.normalize.marshal`.
+
+In finalize the folder of the build is known: code that says its source lies at `$pkgdir/PATH`, and is that of PATH in
+the package, says `/PATH`. That is where it will lie, so tracebacks become right, too.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import struct
 from typing import Final, NamedTuple
 
 from buildinfo.errors import FormatError
 from buildinfo.normalize.job import Job, LeftAlone
-from buildinfo.normalize.marshal import Dialect, canonical, texts
+from buildinfo.normalize.marshal import Dialect, canonical, texts, with_filename
+from buildinfo.normalize.sources import source_of
 
 MAX_SIZE: Final = 8 << 20
 """Bytes of a module: far more than any that packages hold, and what is read of it stays below 300 MiB."""
@@ -64,12 +70,26 @@ class Pyc:
         result = data
         if job.form(self.name):
             try:
-                result = canonical(data, header, dialect)
+                result = _installed(canonical(data, header, dialect), header, dialect, job)
             except LeftAlone as reason:
                 job.skipped(self.name, str(reason))
         if flags or job.source_time is None:
             return result
         return _with_time(result, header, job.source_time())
+
+
+def _installed(data: bytes, header: int, dialect: Dialect, job: Job) -> bytes:
+    """The module with the path of its source as it will be installed, where it has that in the package tree."""
+    base = os.fsencode(job.policy.pkgbasedir)
+    if not base or job.depth or base not in data:
+        return data
+    source = b"/" + source_of(job.path).encode("utf-8", "surrogateescape")
+    for match in re.finditer(re.escape(base) + rb"/[^/\0]+(?=" + re.escape(source) + rb")", data):
+        old = match[0] + source
+        new = with_filename(data, header, dialect, old, source)
+        if new is not data:
+            return new
+    return data
 
 
 class Code(NamedTuple):

@@ -66,7 +66,7 @@ class Side:
 
     def source_time(self, path: str) -> int | None:
         """The time of the source of a compiled Python file, as far as the package has it: seconds since 1970."""
-        from buildinfo.normalize.inspect import source_of
+        from buildinfo.normalize.sources import source_of
 
         entry = self._contents.entries.get((source_of(path), 0)) or self._contents.entries.get((path, 0))
         return None if entry is None else int(entry.member.mtime)
