@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Final
 
@@ -102,11 +103,13 @@ class Files:
     """The differing files of two packages. Use it as a context manager."""
 
     def __init__(self, original: Contents, rebuilt: Contents, keys: Iterable[Key]) -> None:
-        keys = list(keys)
+        self._keys = keys = list(keys)
+        self._sides = original, rebuilt
         self._original = Side(original, keys)
         self._rebuilt = Side(rebuilt, keys)
         self._policy = select("all", min(original.epoch(), rebuilt.epoch()))
         self._effort = Effort(MAX_TOTAL)
+        self._reports = Report(digests=True), Report(digests=True)
 
     def __enter__(self) -> Files:
         return self
@@ -122,11 +125,54 @@ class Files:
 
     def same_normalized(self, key: Key) -> bool:
         """Whether a file is the same on both sides once it is normalized."""
+        return key in self._judged[0]
+
+    def vouched(self, key: Key) -> str | None:
+        """Why a file, or one that it holds, is left as it is by normalizing, though it would change; else None."""
+        return self._judged[1].get(key)
+
+    def stated_digests(self) -> tuple[frozenset[bytes], frozenset[bytes]]:
+        """How text states digests of the differing files: in the original, and in the rebuild."""
+        return self._stated
+
+    @cached_property
+    def _stated(self) -> tuple[frozenset[bytes], frozenset[bytes]]:
+        from buildinfo.verify.vouched import stated_digests
+
+        self._judged  # noqa: B018  # fills the reports
+        return stated_digests(filter(None, map(self.get, self._keys)), self._reports)
+
+    @cached_property
+    def _judged(self) -> tuple[set[Key], dict[Key, str]]:
+        """The files that are the same once they are normalized, and those that somebody vouches for."""
+        candidates: dict[Key, set[str]] = {}
+        same = set()
+        for key in self._keys:
+            reports = Report(digests=True), Report(digests=True)
+            if self._same(key, self._policy, reports):
+                same.add(key)
+            for report, whole in zip(reports, self._reports, strict=True):
+                if report.digests and whole.digests is not None:
+                    candidates.setdefault(key, set()).update(report.digests)
+                    whole.digests.update(report.digests)
+        if not candidates:
+            return same, {}
+        from buildinfo.verify.vouched import vouchers
+
+        reasons = vouchers(self._sides, self._reports, candidates)
+        kept = {}
+        for key, found in candidates.items():
+            if stays := sorted(found & reasons.keys()):
+                kept[key] = reasons[stays[0]]
+        policy = self._policy._replace(vouched=reasons)
+        return {key for key in same if key not in kept or self._same(key, policy)}, kept
+
+    def _same(self, key: Key, policy: Policy, reports: tuple[Report, Report] | None = None) -> bool:
         both = self.get(key)
         if both is None:
             return False
         times = self._original.source_time(key[0]), self._rebuilt.source_time(key[0])
-        return same_normalized(*both, key[0], self._policy, times=times, effort=self._effort)
+        return same_normalized(*both, key[0], policy, times=times, effort=self._effort, reports=reports)
 
 
 def same_normalized(
@@ -138,6 +184,7 @@ def same_normalized(
     times: tuple[int | None, int | None] = (None, None),
     depth: int = 0,
     effort: Effort | None = None,
+    reports: tuple[Report, Report] | None = None,
 ) -> bool:
     """Whether two contents are the same once they are normalized.
 
@@ -151,13 +198,16 @@ def same_normalized(
         times: for a compiled Python file, of each the time of its source.
         depth: how many compressed files deep they lie.
         effort: what may still be unpacked; where nothing may, they count as not the same.
+        reports: get what was done to each.
     """
+    reports = reports or (Report(), Report())
     effort = effort or Effort()
     kind = kind_of(old, path)
     if kind is None or kind is not kind_of(new, path) or effort.spent:
         return False
     first, second = (
-        _normalized(data, path, policy, time, effort) for data, time in zip((old, new), times, strict=True)
+        _normalized(data, path, policy, time, effort, report=report)
+        for data, time, report in zip((old, new), times, reports, strict=True)
     )
     if first == second:
         return True
@@ -172,14 +222,23 @@ def same_normalized(
     if head != other_head or inner == other_inner:
         return False
     return same_normalized(
-        inner, other_inner, path.rpartition(".")[0], policy, times=times, depth=depth + 1, effort=effort
+        inner,
+        other_inner,
+        path.rpartition(".")[0],
+        policy,
+        times=times,
+        depth=depth + 1,
+        effort=effort,
+        reports=reports,
     )
 
 
-def _normalized(data: bytes, path: str, policy: Policy, source_time: int | None, effort: Effort) -> bytes:
+def _normalized(
+    data: bytes, path: str, policy: Policy, source_time: int | None, effort: Effort, *, report: Report
+) -> bytes:
     time = None if source_time is None else min(source_time, policy.epoch)
     budget = Budget.of(len(data))
     work = budget.work
-    result = normalize_content(data, Job(policy, path, Report(), budget, source_time=lambda: time))
+    result = normalize_content(data, Job(policy, path, report, budget, source_time=lambda: time))
     effort.left -= max(0, work - budget.work)
     return result

@@ -9,16 +9,21 @@ import io
 import json
 import re
 import tarfile
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 
 LATER = 1800000000
 """A time after the epoch of the tests: it is what normalizing removes."""
-STAMP = (2027, 1, 15, 8, 0, 0)
-"""The same for zip archives."""
 
 Files = dict[str, bytes]
 Holds = Callable[[Mapping[str, bytes]], bool]
+
+
+class Clock:
+    """When the builder of a payload builds: seconds since 1970."""
+
+    now = LATER
 
 
 def zipped(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -26,24 +31,24 @@ def zipped(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> by
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", method) as archive:
         for name, content in files.items():
-            info = zipfile.ZipInfo(name, STAMP)
+            info = zipfile.ZipInfo(name, time.gmtime(Clock.now)[:6])
             info.compress_type = method
             archive.writestr(info, content)
     return made.getvalue()
 
 
-def tarred(files: Mapping[str, bytes], when: int = LATER) -> bytes:
+def tarred(files: Mapping[str, bytes], when: int | None = None) -> bytes:
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, content in files.items():
             info = tarfile.TarInfo(name)
-            info.size, info.mtime = len(content), when
+            info.size, info.mtime = len(content), Clock.now if when is None else when
             archive.addfile(info, io.BytesIO(content))
     return made.getvalue()
 
 
-def gzipped(data: bytes, when: int = LATER) -> bytes:
-    return gzip.compress(data, 6, mtime=when)
+def gzipped(data: bytes, when: int | None = None) -> bytes:
+    return gzip.compress(data, 6, mtime=Clock.now if when is None else when)
 
 
 def untarred(data: bytes) -> Files:
@@ -164,7 +169,9 @@ def debian() -> tuple[Files, Holds]:
     parts = {"control.tar.gz": gzipped(tarred({"./md5sums": sums})), "data.tar.gz": gzipped(tarred({"./a.gz": page}))}
     made = b"!<arch>\n"
     for name, data in parts.items():
-        made += f"{name:<16}{LATER:<12}0     0     100644  {len(data):<10}`\n".encode() + data + b"\n" * (len(data) % 2)
+        made += (
+            f"{name:<16}{Clock.now:<12}0     0     100644  {len(data):<10}`\n".encode() + data + b"\n" * (len(data) % 2)
+        )
 
     def holds(now: Mapping[str, bytes]) -> bool:
         inner = untarred(unarred(now["usr/share/a.deb"])["data.tar.gz"])

@@ -18,6 +18,7 @@ from buildinfo.verify.explain.causes import (
     python,
     relations,
     text,
+    vouched,
 )
 
 CATALOGUE: Final[tuple[Cause, ...]] = (
@@ -26,6 +27,7 @@ CATALOGUE: Final[tuple[Cause, ...]] = (
     *framing.CAUSES,
     *metadata.CAUSES,
     *python.CAUSES,
+    *vouched.CAUSES,
     *archive.CAUSES,
     *image.CAUSES,
     *header.CAUSES,

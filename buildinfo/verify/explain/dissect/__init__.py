@@ -61,8 +61,10 @@ def _file(key: tuple[str, int], path: str, evidence: Evidence) -> Iterator[Hunk]
     both = None if evidence.files is None else evidence.files.get(key)
     if both is None:
         yield Hunk("bytes", "too large to be looked into", b"", b"", file=path)
-    else:
-        yield from content(*both, Place(path, "", content, effort=evidence.effort))
+        return
+    if evidence.files is not None and (reason := evidence.files.vouched(key)):
+        yield Hunk("vouched", reason, b"", b"", where=reason, file=path)
+    yield from content(*both, Place(path, "", content, effort=evidence.effort))
 
 
 def _script(found: Found, evidence: Evidence) -> Iterator[Hunk]:
