@@ -132,7 +132,7 @@ class Files:
         return self._judged[1].get(key)
 
     def stated_digests(self) -> tuple[frozenset[bytes], frozenset[bytes]]:
-        """How text states digests of the differing files: in the original, and in the rebuild."""
+        """How digests of the differing files are spelled: in the original, and in the rebuild."""
         return self._stated
 
     @cached_property

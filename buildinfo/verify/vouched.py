@@ -44,7 +44,7 @@ def vouchers(sides: Sequence[Contents], reports: Sequence[Report], keys: Iterabl
 
 
 def stated_digests(contents: Iterable[Pair], reports: Sequence[Report]) -> tuple[frozenset[bytes], frozenset[bytes]]:
-    """How digests of differing files, and of what they hold, are spelled in text: in the original, and in the rebuild.
+    """How digests of differing files, and of what they hold, are spelled: in the original, and in the rebuild.
 
     Args:
         contents: the differing files on both sides.
@@ -60,5 +60,5 @@ def stated_digests(contents: Iterable[Pair], reports: Sequence[Report]) -> tuple
                 for part in parts(data, ""):
                     if not part.names and part.data is not data:
                         digests[side] |= set(digests_of(part.data).values())
-    old, new = (frozenset(text for each in side for text in spellings(each)[:-1]) for side in digests)
+    old, new = (frozenset(text for each in side for text in spellings(each)) for side in digests)
     return old, new

@@ -11,7 +11,7 @@ from buildinfo.verify.pair import verify_pair
 
 EXPECTED = {
     "test1.a": {"ar-metadata", "unknown"},
-    "test1.deb": {"ar-metadata", "tar-metadata", "unknown"},
+    "test1.deb": {"ar-metadata", "tar-metadata", "stated-digest", "unknown"},
     "test1.jmod": {"zip-times", "unknown"},
     "test1.mo": {"mo-date", "unknown"},
     "test1.pyc-renamed": {"pyc-time", "unknown"},

@@ -9,6 +9,8 @@ from buildinfo.verify.explain.cause import MARK, Cause, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
 
+_LEAST, _MOST = 12, 64
+"""Bytes of two raw digests that differ."""
 _DIGEST: Final = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Za-z+/_-]{22,128}(?![0-9A-Za-z+/_-])")
 """What may be a digest in hex or base64, without its padding."""
 
@@ -31,6 +33,20 @@ class StatedDigest(TextCause):
     title = "a file states the digest of another one that differs"
     advice = "It follows from that other file: mend what makes that one differ."
     certainty = 0.95
+    kinds = frozenset((*TextCause.kinds, "bytes"))
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.kind != "bytes":
+            return super().weigh(hunk, evidence)
+        before, after = hunk.before, hunk.after
+        if evidence.files is None or len(before) != len(after) or not _LEAST <= len(before) <= _MOST:
+            return 0.0
+        # Some of the first and of the last bytes of two digests may be the same.
+        old, new = (
+            {(text.find(part), len(text)) for text in side if part in text}
+            for part, side in zip((before, after), evidence.files.stated_digests(), strict=True)
+        )
+        return self.certainty if old & new else 0.0
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
         if evidence.files is None or not (_DIGEST.search(before) and _DIGEST.search(after)):
