@@ -14,6 +14,11 @@ from pathlib import Path
 
 import pytest
 from building import CORPUS, ROOT, Builder
+from hypothesis import settings
+
+# How long an example takes says something of the machine, and nothing of what is tested.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 #: The reason of a skip that no other machine set-up would mend: the abuild that is tested is older.
 NEWER = re.compile(r"needs abuild \d+\.\d+ or newer.*")
