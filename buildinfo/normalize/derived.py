@@ -55,18 +55,19 @@ def _zip(data: bytes) -> dict[str, bytes]:
             return {}
         for start in ("", _CLASSES):
             if start + _MODULE in names:
-                found["module hash"] = _module_hash(archive, start)
+                found["module hash"] = _module_hash(archive, start, folders=True)
+                found["module hash of its files"] = _module_hash(archive, start, folders=False)
         # Every name begins with MODULE@VERSION/.
         if names and all("@v" in name for name in names):
             found["go.sum hash"] = _directory_hash(archive)
     return found
 
 
-def _module_hash(archive: ZipFile, start: str) -> bytes:
-    """SHA-256 over names and contents of the resources of a module, sorted."""
+def _module_hash(archive: ZipFile, start: str, *, folders: bool) -> bytes:
+    """SHA-256 over names and contents of the resources of a module, sorted; of a jar folders are among them."""
     digest = hashlib.sha256()
     for name in sorted(archive.namelist()):
-        if name.startswith(start) and not name.endswith("/"):
+        if name.startswith(start) and (folders or not name.endswith("/")):
             digest.update(name.removeprefix(start).encode("utf-8", "surrogateescape"))
             digest.update(archive.read(name))
     return digest.digest()
