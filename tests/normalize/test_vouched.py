@@ -225,6 +225,7 @@ def test_an_archive_with_a_signed_member_stays_whole(tmp_path: Path) -> None:
     files = {
         "deep.tar.gz": gzipped(tarred({"a.zip": zipped({"lib/a.jar": jar}), "b.gz": gzipped(b"1")})),
         "pair.zip": zipped({"b.gz": gzipped(b"1"), "b.gz.sig": b"x", "a": b"2"}),
+        "phar.gz": gzipped(b"1") + bytes(20) + b"\x02\0\0\0GBMB",
         "pair.tar": tarred({"b.gz": gzipped(b"1"), "b.gz.asc": b"x"}),
     }
     spread(tmp_path, files)
