@@ -1,8 +1,9 @@
 """What normalizing and checking cost, side by side in one run.
 
-    python bench/normalize.py [--runs 5] [--quick] [--only tree,speed,hooks,memory]
+    python bench/normalize.py [--runs 5] [--quick] [--only tree,digests,speed,hooks,memory]
 
 - tree: the files of five real packages, and one small file, beside strip-nondeterminism (from PATH);
+- digests: what of normalizing that tree, and a small package, is looking for digests that somebody states;
 - speed: reading and checking a package of this machine's own programs, beside unpacking it with pigz;
 - hooks: the real abuild with the hooks and without, for a package of 100 MB of programs;
 - memory: peak and time of `normalize --check --handlers all` for packages of 100 KB to 1 GB (--quick: to 100 MB).
@@ -29,6 +30,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "apk"))
@@ -38,7 +40,11 @@ from framing import PROGRAMS, files
 
 from buildinfo.apk.v2 import read_package
 from buildinfo.errors import FormatError
-from buildinfo.normalize.paths import Request, normalize_file
+from buildinfo.normalize import package as package_module
+from buildinfo.normalize import tree as tree_module
+from buildinfo.normalize.job import Job
+from buildinfo.normalize.paths import Request, find_files, normalize_file
+from buildinfo.normalize.tree import normalize_files
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "apk-v2"
 OURS = [str(Path(sys.executable).with_name("abuild-buildinfo"))]
@@ -183,6 +189,62 @@ def small_files() -> dict[str, bytes]:
     archived = jar.read_bytes()
     jar.unlink()
     return {"small.gz": gzip.compress(text, mtime=1800000000), "small.zip": archived, "small.txt": text[:2000]}
+
+
+# Digests.
+
+
+def digests(home: Path, runs: int) -> None:
+    """How long digests are looked for: in the tree, where nothing changes and where one file does, and in a package."""
+    original = home / "searched"
+    original.mkdir()
+    for package in five_packages():
+        unpack(package, original / package.stem)
+    request = Request("all", epoch=EPOCH, check=True)
+    late = gzip.compress(b"a page", mtime=EPOCH + 1)
+    for what, extra, bound in (("nothing changes", b"", 0.05), ("one changes", late, 1.0)):
+        (original / "page.gz").write_bytes(extra)
+        whole, looking = looked_for(runs, lambda: list(normalize_files(find_files([original]), request, 1)))
+        detail = f"whole {whole * 1000:.0f} ms, looking {looking * 1000:.1f} ms  share"
+        row(f"{len(regular_files(original))} files, {what}", detail, looking / whole, bound)
+    small = home / "small.apk"
+    pack([("page.gz", late), *programs(MEGABYTE // 10)], small)
+    whole, looking = looked_for(runs, lambda: normalize_file(small, request))
+    detail = f"whole {whole * 1000:.1f} ms  looking"
+    row("a small package, one file changes", detail, looking * 1000, 20, unit=" ms")
+
+
+def looked_for(runs: int, work: Callable[[], object]) -> tuple[float, float]:
+    """Medians of the seconds of some work in this process, and of those in which it looks for digests."""
+    spent = 0.0
+
+    def timed(inner: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            nonlocal spent
+            start = time.perf_counter()
+            try:
+                return inner(*args)
+            finally:
+                spent += time.perf_counter() - start
+
+        return run
+
+    places = ((tree_module, "vouched_beside"), (package_module, "keep_vouched"), (Job, "_digest"))
+    saved = [(owner, name, getattr(owner, name)) for owner, name in places]
+    for owner, name, inner in saved:
+        setattr(owner, name, timed(inner))
+    try:
+        done = []
+        for _ in range(runs + 1):
+            spent = 0.0
+            start = time.perf_counter()
+            work()
+            done.append((time.perf_counter() - start, spent))
+    finally:
+        for owner, name, inner in saved:
+            setattr(owner, name, inner)
+    whole, looking = zip(*done[1:], strict=True)
+    return statistics.median(whole), statistics.median(looking)
 
 
 # Packages.
@@ -413,12 +475,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="leave out what takes minutes")
-    parser.add_argument("--only", default="tree,speed,hooks,memory", metavar="PART,...")
+    parser.add_argument("--only", default="tree,digests,speed,hooks,memory", metavar="PART,...")
     args = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="buildinfo-bench.", dir="/var/tmp"))
     home.chmod(0o755)
     parts: dict[str, Callable[[], None]] = {
         "tree": lambda: tree(home, args.runs),
+        "digests": lambda: digests(home, args.runs),
         "speed": lambda: speed(home, args.runs),
         "hooks": lambda: hooks(home, args.runs),
         "memory": lambda: memory(home, args.runs, args.quick),
