@@ -336,8 +336,10 @@ def test_a_file_that_tar_left_out_is_told_loudly(real: Make) -> None:
     (shim / "tar").chmod(0o755)
     done = abuild(builder, folder, PATH=f"{shim}:{builder.environment['PATH']}")
     assert [line for line in done.stderr.splitlines() if line.startswith("abuild-buildinfo: ")] == [
+        "abuild-buildinfo: hello-1.2-r3.x86_64.buildinfo.toml: hello-1.2-r3.apk stays as abuild made it: "
+        "the tar that packed it left out usr/bin/hello",
         "abuild-buildinfo: hello-1.2-r3.x86_64.buildinfo.toml: missing-file: "
-        "in the package tree but not in the package: hello: usr/bin/hello"
+        "in the package tree but not in the package: hello: usr/bin/hello",
     ]
     assert "missing-file" in {taint["name"] for taint in builder.record()["taints"]}
 

@@ -268,7 +268,8 @@ def test_what_is_varied_does_not_show(real: Make, real_key: Path) -> None:
     by_tongue = (COMMENT_WITH_A_DATE if dated else ORDER_OF_RELATIONS) if "LOCPATH" in tongue else set()
     base = build(here, folder)
     seen = handlers(here, "mixed-1-r0.x86_64")
-    assert {"ar", "gzip", "pax", "pyc", "tar", "zip"} <= seen
+    assert {"ar", "gzip", "pyc", "tar", "zip"} <= seen
+    assert "pax" not in seen  # the order of records is the one that tar wrote
     made = {
         "time": build(here, folder, "time", *TOMORROW),
         "zone": build(here, folder, "zone", TZ="Pacific/Kiritimati"),
