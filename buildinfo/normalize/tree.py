@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
+from buildinfo.apk.told import told_path
 from buildinfo.errors import BuildinfoError
 from buildinfo.normalize.job import MAX_FILE, Change, Report
 from buildinfo.normalize.paths import Examined, FileResult, Request, examine, finish
@@ -139,7 +140,7 @@ def _search(search: Any, path: Path) -> None:
     if search.done:
         return
     try:
-        if path.suffix == ".apk":
+        if told_path(path) == "package":
             search.package(path)
             return
     except BuildinfoError:

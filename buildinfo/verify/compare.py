@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -14,7 +13,7 @@ from buildinfo.apk.v2 import SCRIPTS
 from buildinfo.verify.contents import Contents, Entry, Key
 from buildinfo.verify.entries import Same, control_entries, data_entries, is_spelled_otherwise
 from buildinfo.verify.found import DIFFERENT, NORMALIZED, PAYLOAD, Found, differing, in_lines, shown
-from buildinfo.verify.report import Difference, readable
+from buildinfo.verify.report import Difference, readable, sha256_of
 from buildinfo.verify.signatures import signature_differences
 from buildinfo.verify.verdict import Verdict
 
@@ -195,14 +194,13 @@ def _scripts(original: Contents, rebuilt: Contents) -> Iterator[Found]:
         else:
             detail = f"{what}: {len(old)} -> {len(new)} bytes"
         texts = (None if body is None else body.decode("utf-8", "surrogateescape") for body in (old, new))
-        hashes = (None if body is None else hashlib.sha256(body).hexdigest() for body in (old, new))
         difference = Difference(
             layer="control",
             path=readable(name),
             field=None,
             detail=detail,
-            original=next(hashes),
-            rebuilt=next(hashes),
+            original=sha256_of(old),
+            rebuilt=sha256_of(new),
         )
         yield Found(difference, DIFFERENT, (name, 0), *texts)
 

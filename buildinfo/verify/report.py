@@ -203,6 +203,13 @@ def _in_lines(value: Any) -> str:
     return "[\n" + ",\n".join(map(dumps, value)) + "\n]" if isinstance(value, list) and value else dumps(value)
 
 
+def sha256_of(data: bytes | None) -> str | None:
+    """SHA-256 in lower-case hex, as differences name contents; None of what is not there."""
+    import hashlib
+
+    return None if data is None else hashlib.sha256(data).hexdigest()
+
+
 def readable(text: str) -> str:
     """Text that any program can print and any reader can parse: no lone surrogates, nothing that steers a terminal."""
     if text.isprintable():

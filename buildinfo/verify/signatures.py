@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from buildinfo.apk.segments import Segment
 from buildinfo.apk.signature import Signature
-from buildinfo.verify.report import Difference, readable
+from buildinfo.verify.report import Difference, readable, sha256_of
 
 Signed = tuple[Sequence[Signature], Sequence[Segment]]
 """The signatures of a package, and the segments that hold them."""
@@ -26,15 +25,14 @@ def signature_differences(original: Signed, rebuilt: Signed) -> list[Difference]
             detail = "only the rebuild is signed so"
         else:
             detail = "another signature by a key of the same name"
-        hashes = (None if data is None else hashlib.sha256(data).hexdigest() for data in (old.get(name), new.get(name)))
         found.append(
             Difference(
                 layer="signature",
                 path=readable(name),
                 field=None,
                 detail=detail,
-                original=next(hashes),
-                rebuilt=next(hashes),
+                original=sha256_of(old.get(name)),
+                rebuilt=sha256_of(new.get(name)),
             )
         )
     return found or _packed_otherwise(original[1], rebuilt[1])
