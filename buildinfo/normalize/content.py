@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Final
 
 from buildinfo.errors import FormatError
@@ -30,7 +29,7 @@ def normalize_content(data: bytes, job: Job, *, strict: bool = False) -> bytes:
     row = kind_of(data, job.path)
     if row is None or row.name not in job.policy.leaks:
         return data
-    if (stays := _kept(data, job)) is not None:
+    if (stays := job.policy.kept(data, job.path)) is not None:
         job.skipped(row.name, stays)
         return data
     if job.depth > MAX_DEPTH:
@@ -69,18 +68,3 @@ def _handled(data: bytes, job: Job, row: Kind) -> bytes:
     if result is not data and kind_of(result, job.path) not in (row, None):
         raise LeftAlone("without its leaks it would be taken for a file of another kind")
     return result
-
-
-def _kept(data: bytes, job: Job) -> str | None:
-    """Why a file stays as it is, whatever a handler would make of it; None if nothing says so."""
-    policy = job.policy
-    if policy.paths and (pattern := matching(job.path, policy.paths)) is not None:
-        return f"its path is one that is to be kept: {pattern}"
-    return policy.vouched.get(hashlib.sha256(data).hexdigest()) if policy.vouched else None
-
-
-def matching(path: str, patterns: tuple[str, ...]) -> str | None:
-    """The first of the shell patterns that a path matches; `*` stands for slashes, too."""
-    from fnmatch import fnmatchcase
-
-    return next((pattern for pattern in patterns if fnmatchcase(path, pattern.lstrip("/"))), None)

@@ -60,6 +60,23 @@ class Policy(NamedTuple):
     paths: tuple[str, ...] = ()
     pkgbasedir: str = ""
 
+    def kept(self, data: bytes, path: str) -> str | None:
+        """Why a file stays as it is, whatever a handler would make of it; None if nothing says so."""
+        if self.paths and (pattern := matching(path, self.paths)) is not None:
+            return f"its path is one that is to be kept: {pattern}"
+        if not self.vouched:
+            return None
+        import hashlib
+
+        return self.vouched.get(hashlib.sha256(data).hexdigest())
+
+
+def matching(path: str, patterns: tuple[str, ...]) -> str | None:
+    """The first of the shell patterns that a path matches; `*` stands for slashes, too."""
+    from fnmatch import fnmatchcase
+
+    return next((pattern for pattern in patterns if fnmatchcase(path, pattern.lstrip("/"))), None)
+
 
 class Change(NamedTuple):
     """A file that was changed: `path` in the outermost file (`OUTER!/INNER` for nested archives, empty for the
@@ -194,11 +211,9 @@ class Job:
         return self.enter(data, inner)
 
     def edited(self, data: bytes, name: str, edit: Callable[[bytes], bytes]) -> bytes:
-        """A file inside this one that no handler takes, after an edit; `data` itself where it is vouched for."""
-        import hashlib
-
+        """A file inside this one that no handler takes, after an edit; `data` itself where it is to be kept."""
         path = f"{self.path}!/{name}" if self.path else name
-        reason = self.policy.vouched and self.policy.vouched.get(hashlib.sha256(data).hexdigest())
+        reason = self.policy.kept(data, path)
         result = data if reason else edit(data)
         if reason:
             self.report.skipped.append(Skipped(path, "jar", reason))

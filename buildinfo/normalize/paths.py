@@ -17,8 +17,8 @@ from typing import IO, BinaryIO, Final, Literal, NamedTuple
 from buildinfo.apk.told import told, told_path
 from buildinfo.errors import BuildinfoError, FormatError, UnreadableError, UsageError
 from buildinfo.leftovers import is_leftover_name
-from buildinfo.normalize.content import matching, normalize_content
-from buildinfo.normalize.job import MAX_FILE, Budget, Change, Job, Policy, Report, Skipped, Timestamps
+from buildinfo.normalize.content import normalize_content
+from buildinfo.normalize.job import MAX_FILE, Budget, Change, Job, Policy, Report, Skipped, Timestamps, matching
 from buildinfo.normalize.place import beside, write_over
 from buildinfo.normalize.registry import HEAD, TAIL, Kind, kind_by_end, kind_of, may_have_stub, select
 from buildinfo.normalize.vouchnames import integrity_attribute

@@ -6,6 +6,7 @@ import base64
 import bz2
 import gzip
 import hashlib
+import io
 import lzma
 import zipfile
 from collections.abc import Callable, Mapping
@@ -261,6 +262,17 @@ def test_paths_that_the_user_names_stay(tmp_path: Path, capsys: pytest.CaptureFi
     assert main([*WORDS, "--keep-path", "/usr/a.*", str(package)]) == 0
     now = unpacked(package)
     assert now["usr/a.gz"] == data and now["usr/b.gz"] != data
+
+
+def test_a_manifest_that_the_user_names_stays(tmp_path: Path) -> None:
+    """Paths lead into archives, and to what is edited in them without being an archive."""
+    manifest = b"Manifest-Version: 1.0\r\nBuilt-By: root\r\nMain-Class: A\r\n\r\n"
+    jar = zipped({"META-INF/MANIFEST.MF": manifest, "b": b"x"})
+    package = packed(tmp_path / "a-1-r0.apk", {"usr/a.jar": jar})
+    assert main([*WORDS, "--keep-path", "*!/META-INF/*", str(package)]) == 0
+    with zipfile.ZipFile(io.BytesIO(unpacked(package)["usr/a.jar"])) as archive:
+        assert archive.read("META-INF/MANIFEST.MF") == manifest
+        assert archive.getinfo("b").date_time != zipfile.ZipFile(io.BytesIO(jar)).getinfo("b").date_time
 
 
 def test_many_files_by_many_processes_keep_the_same(tmp_path: Path) -> None:
