@@ -202,3 +202,9 @@ class Builder:
     def record(self, name: str = "hello-1.2-r3.x86_64") -> dict[str, Any]:
         """The parsed buildinfo of a build."""
         return tomllib.loads(self.record_file(name).read_text())
+
+
+def lacks_v3_index() -> str | None:
+    """Why the abuild on PATH makes no v3 index; None if it does."""
+    text = Path(str(shutil.which("abuild"))).read_text()
+    return None if "ABUILD_V3_INDEX" in text else "needs abuild 3.18 or newer, which makes v3 indices"
