@@ -58,6 +58,12 @@ class IndexedPackage:
     identity: Text = about("Its `C:`, verbatim.")
     verdict: str | None = about("The worst that it got; null if nobody rebuilt it, or that could not be read.")
     kept: bool = about("Whether it is in the new index.")
+    check: Literal["compared", "original", "nothing"] | None = about(
+        "What of the report was checked: compared: original and rebuild, again; original: that its record is the "
+        "package's; nothing: neither is at hand, and the report was believed. Null of what is not kept.",
+        default=None,
+    )
+    why: Text | None = about("Why it is not kept, where the verdict is not all there is to say.", default=None)
 
 
 @part
@@ -72,4 +78,5 @@ class IndexReport:
     kept: int = about("How many records are in the new index.")
     left_out: int = about("How many are not.")
     elsewhere: int = about("How many packages reached the verdict and are not in this index.")
+    unchecked: int = about("How many of those kept were not compared again, since one of the two is not at hand.")
     packages: list[IndexedPackage] = about("The vendor's records, in their order.")

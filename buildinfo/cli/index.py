@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from buildinfo.cli.streams import keys_in, plain, readable, require_apart, source_date_epoch, writable
+
+if TYPE_CHECKING:
+    from buildinfo.signature_report import IndexReport
 
 DESCRIPTION = """\
 Writes the vendor's index with only the packages in it that were reproduced, signed by the rebuilder.
 
-Packages are matched by their identity, the C: of the index. Records stay as they are; the packages stay the vendor's
-files. Whoever trusts the rebuilder's key alone can install what is in this index and nothing else.
+Packages are matched by their identity, the C: of the index. A record gets in only if it says of the package what the
+package says itself; the packages stay the vendor's files. Where original and rebuild lie where the report says, they
+are compared again. Whoever trusts the rebuilder's key alone can install what is in this index and nothing else.
 """
 
 
@@ -49,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
     from buildinfo.cli.signature import ask_passphrase
     from buildinfo.errors import UsageError
     from buildinfo.files import replace_file
-    from buildinfo.reproduced import LARGEST, reproduced
+    from buildinfo.reported import LARGEST
+    from buildinfo.reproduced import reproduced
 
     if args.json and args.output == "-":
         raise UsageError("--json and the result cannot both go to standard output", mend="use -o FILE")
@@ -73,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
         replace_file(output, made.index)
     found = made.report
     found.index, found.output = args.source, args.output
+    for line in _left_out(found):
+        print(f"abuild-buildinfo: {plain(line)}", file=sys.stderr)
     if not found.kept:
         print("abuild-buildinfo: nothing in this index reached the verdict: the result is empty", file=sys.stderr)
     if args.json:
@@ -84,9 +93,22 @@ def run(args: argparse.Namespace) -> int:
     if args.quiet:
         return 0
     notes = [f"{found.kept} of {found.kept + found.left_out} packages"]
+    if found.unchecked:
+        notes.append(f"{found.unchecked} of them by the report alone: original or rebuild is not at hand")
     if found.elsewhere:
         notes.append(f"{found.elsewhere} reproduced packages are not in this index")
     if not found.verified:
         notes.append(f"{args.source}: signature not verified")
     print(plain(f"{args.output}: {'; '.join(notes)}"), file=sys.stderr if args.output == "-" else sys.stdout)
     return 0
+
+
+def _left_out(report: IndexReport) -> Iterator[str]:
+    """Why records are not kept, where the verdict does not say it: one line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for package in report.packages:
+        if package.why is not None:
+            reasons.setdefault(str(package.why), []).append(str(package.package))
+    for why, names in reasons.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"{names[0]}{more}: left out: {why}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from buildinfo.apk.indexed import in_words, record_of
 from buildinfo.errors import UnreadableError
 from buildinfo.verify.equal import Opening
 from buildinfo.verify.explain.evidence import Records
@@ -24,6 +25,8 @@ def describe(
     if records is not None and isinstance(records.original.source.aport, str):
         pair.aport = readable(records.original.source.aport)
     old, new = _sizes(*original), _sizes(*rebuilt)
+    size = sum(old)
+    pair.record = in_words(record_of(original[1].identity, size, pkginfo.raw))
     pair.segments = [
         SegmentSizes(name="signature", original=old[0] or None, rebuilt=new[0] or None),
         SegmentSizes(name="control", original=old[1], rebuilt=new[1]),

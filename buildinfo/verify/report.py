@@ -114,6 +114,11 @@ class Pair:
     identity: str | None = about("apk's identity of the original, the `C:` of an index.", default=None)
     original_sha256: str | None = about("SHA-256 of the original's file.", default=None, pattern=SHA256)
     rebuilt_sha256: str | None = about("SHA-256 of the rebuild's file.", default=None, pattern=SHA256)
+    record: dict[str, str] | None = about(
+        "The original's record in an index, made of the package: field letter -> value as `apk index` writes it, with "
+        "the package's own `A`. Null where it holds what is not printable text, or no index can hold it.",
+        default=None,
+    )
     records: list[RecordDelta] | None = about(
         "In what the records of the two builds differ; null where they were not given.", default=None
     )

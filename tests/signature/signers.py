@@ -10,6 +10,8 @@ import apkmaker as make
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, rsa
 
+from buildinfo.apk.v2 import read_package
+
 _PKCS8 = serialization.PrivateFormat.PKCS8
 _PEM = serialization.Encoding.PEM
 
@@ -82,3 +84,30 @@ def with_signature(unsigned: bytes, *entries: tuple[str, bytes]) -> bytes:
         make.header(name, size=len(data), uname=b"", gname=b"") + make.padded(data) for name, data in entries
     )
     return make.gz(tar) + unsigned
+
+
+def index_record(package: Path, **lies: str | None) -> bytes:
+    """The record of a package as `apk index` writes it; some fields say something else, or are not there."""
+    found = read_package(package)
+    info = found.pkginfo
+    values = {
+        "C": found.identity,
+        "P": info.pkgname,
+        "V": info.pkgver,
+        "A": info.arch,
+        "S": str(found.size),
+        "I": str(info.size or 0),
+        "T": info.get("pkgdesc") or "",
+        "U": info.get("url") or "",
+        "L": info.get("license") or "",
+        "o": info.origin,
+        "m": info.get("maintainer"),
+        "t": str(info.builddate),
+        "c": info.commit,
+        "k": info.get("provider_priority"),
+        "D": " ".join(info.all("depend")) or None,
+        "p": " ".join(info.all("provides")) or None,
+        "i": " ".join(info.all("install_if")) or None,
+    }
+    said = {**values, **lies}
+    return "".join(f"{key}:{value}\n" for key, value in said.items() if value is not None).encode() + b"\n"

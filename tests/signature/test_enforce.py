@@ -17,10 +17,9 @@ from pathlib import Path
 import apkmaker as make
 import pytest
 from building import CORPUS, ROOT
-from signers import signer, unsigned_index
+from signers import index_record, signer, unsigned_index
 
 from buildinfo.apk.keys import read_private_key
-from buildinfo.apk.v2 import read_package
 from buildinfo.signatures import add, strip
 
 PAGE = ROOT / "docs" / "enforce.md"
@@ -145,11 +144,7 @@ def made_up(work: Path, folder: Path) -> None:
     for name in PACKAGES:
         path = package(work / "vendor/x86_64", name, "content")
         add(path, read_private_key(vendor.private))
-        found = read_package(path)
-        plain, version = found.pkginfo.pkgname, found.pkginfo.pkgver
-        records += (
-            f"C:{found.identity}\nP:{plain}\nV:{version}\nA:x86_64\nS:{found.size}\nI:7\nT:{plain}\nt:1700000000\n\n"
-        ).encode()
+        records += index_record(path)
     add(unsigned_index(work / "vendor/x86_64", records), read_private_key(vendor.private))
 
 
@@ -205,3 +200,44 @@ def test_an_empty_index_is_an_index(stage: Stage) -> None:
     first = next(commands for who, commands in blocks() if who == "user")
     said = stage.user(f"{first.rstrip()} # refused")
     assert "zlib (no such package)" in said
+
+
+LIES: dict[str, dict[str, str | None]] = {
+    "another-name": {"P": "tool-by-name"},
+    "newer": {"V": "9.9-r0"},
+    "provider": {"p": "tool-by-provides=9.9-r0"},
+    "preferred": {"p": "tool-by-priority", "k": "100"},
+}
+"""A package -> what the vendor's index says of it that it does not say itself."""
+
+
+@pytest.mark.parametrize("stage", ["made up"], indirect=True)
+def test_no_record_makes_apk_install_one_program_for_another(stage: Stage) -> None:
+    """The vendor's index calls packages something else, and apk would install their files for what was asked."""
+    folder = stage.work / "vendor/x86_64"
+    records = b"".join(index_record(path) for path in sorted(folder.glob("*.apk")))
+    for name, lies in LIES.items():
+        path = package(folder, f"{name}-1.0-r0", name)
+        records += index_record(path, **lies)
+        for place in (stage.work / "rebuilt", stage.root / "srv/vendor/x86_64"):
+            shutil.copy(path, place)
+    shutil.copy(folder / "newer-1.0-r0.apk", stage.root / "srv/vendor/x86_64/newer-9.9-r0.apk")
+    shutil.copy(folder / "another-name-1.0-r0.apk", stage.root / "srv/vendor/x86_64/tool-by-name-1.0-r0.apk")
+    unsigned_index(folder, records)
+    add(folder / "APKINDEX.tar.gz", read_private_key(stage.work.parent / "vendor@example.org-12345678.rsa"))
+    shutil.copy(folder / "APKINDEX.tar.gz", stage.root / "srv/vendor/x86_64")
+    for who, commands in blocks():
+        if who == "rebuilder":
+            stage.rebuilder(commands)
+    for name in ("newer-9.9-r0", "tool-by-name-1.0-r0"):
+        reproduced = stage.work / "public/x86_64"
+        shutil.copy(folder / f"{'newer' if name[0] == 'n' else 'another-name'}-1.0-r0.apk", reproduced / f"{name}.apk")
+    stage.user(next(commands for who, commands in blocks() if who == "user"))
+    wanted = ("tool-by-name", "newer", "tool-by-provides", "tool-by-priority")
+    for name in wanted:
+        stage.user(f"apk add --root /srv/system {name} # refused")
+    assert installed(stage.root / "srv/system") == {"zlib"}
+    stage.user("mkdir -p /srv/trusting/etc/apk && cp -r /etc/apk/keys /srv/trusting/etc/apk/")
+    options = "--root /srv/trusting --initdb --repositories-file /dev/null --repository /srv/vendor"
+    stage.user(f"apk add {options} {' '.join(wanted)}")
+    assert len(installed(stage.root / "srv/trusting")) == len(LIES), "who trusts the vendor gets them"
