@@ -7,6 +7,7 @@ import os
 import sys
 
 from buildinfo.install import hooks
+from buildinfo.install.guard import open_to_others
 from buildinfo.install.interpreter import closed_to_others, needed_by, python
 from buildinfo.install.places import plain, system_scope, user_scope
 
@@ -27,6 +28,12 @@ def run(args: argparse.Namespace) -> int:
     if args.system:
         closed = closed_to_others(*needed_by(python()))
         if closed is not None:
-            what = f"{plain(closed)} keeps other users out, whose builds would leave no record"
-            print(f"abuild-buildinfo: warning: {what} (install the program elsewhere)", file=sys.stderr)
+            _warn(f"{plain(closed)} keeps other users out, whose builds would leave no record")
+        found = open_to_others(needed_by(python()))
+        if found is not None:
+            _warn(f"{plain(found.place)} {found.why}, who can run programs as every user that builds")
     return 0
+
+
+def _warn(what: str) -> None:
+    print(f"abuild-buildinfo: warning: {what} (install the program elsewhere)", file=sys.stderr)

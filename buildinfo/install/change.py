@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from buildinfo.errors import UnreadableError
+from buildinfo.leftovers import create, remove_abandoned
 
 
 class Change:
@@ -17,7 +19,7 @@ class Change:
     """
 
     def __init__(self) -> None:
-        self._staged: list[tuple[Path, Path]] = []
+        self._staged: list[tuple[Path, Path, int]] = []
         self._folders: list[Path] = []
 
     def __enter__(self) -> Change:
@@ -26,9 +28,10 @@ class Change:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for temporary, _ in self._staged:
+        for temporary, _, number in self._staged:
             with suppress(OSError):
                 temporary.unlink()
+            os.close(number)
         for folder in reversed(self._folders):
             with suppress(OSError):
                 folder.rmdir()
@@ -59,13 +62,13 @@ class Change:
         Returns:
             The temporary file.
         """
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.new"):  # of one that was killed
+            remove_abandoned(left)
+        temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.new")
         try:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
-            number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            self._staged.append((temporary, path))
-            with os.fdopen(number, "wb") as file:
+            number = create(temporary, 0o600)
+            self._staged.append((temporary, path, number))  # open, and so locked, until it has its name
+            with os.fdopen(os.dup(number), "wb") as file:
                 file.write(content)
                 file.flush()
                 _own(number, path)
@@ -77,12 +80,13 @@ class Change:
     def commit(self) -> None:
         """Rename everything into place, in the order of the calls of ``write``."""
         while self._staged:
-            temporary, path = self._staged[0]
+            temporary, path, number = self._staged[0]
             try:
                 temporary.replace(path)
             except OSError as error:
                 raise _refused(path, error) from error
             del self._staged[0]
+            os.close(number)
             _sync(path.parent)
         self._folders.clear()
 

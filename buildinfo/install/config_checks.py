@@ -11,6 +11,7 @@ import buildinfo
 from buildinfo.capture.settings import FLAGS, PREFIX, TEXTS, oddities
 from buildinfo.errors import MissingToolError
 from buildinfo.install import hooks
+from buildinfo.install.guard import open_to_others
 from buildinfo.install.interpreter import closed_to_others, lacking_in, needed_by, version_in
 from buildinfo.install.places import Scope, hook_sources, old_user_config, other_user_scopes, plain
 from buildinfo.install.situation import Finding, Situation
@@ -86,6 +87,12 @@ def hook_copies(situation: Situation) -> Iterator[Finding]:
                 good = False
                 detail = f"{closed} keeps other users out, who build without the hooks"
                 yield Finding("hooks", "fail", detail, f"chmod a+rX {shlex.quote(str(closed))}")
+        found = hooks.guarded(scope)
+        if found is not None:
+            good = False
+            detail = f"{found.place} {found.why}, who can run programs as every user that builds"
+            mend = f"give it to root: chown root {shlex.quote(str(found.place))}, and chmod go-w"
+            yield Finding("hooks", "fail", detail, mend)
         if good:
             yield Finding("hooks", "ok", f"the hook files in {scope.folder} are this version's")
 
@@ -114,6 +121,10 @@ def program(situation: Situation) -> Iterator[Finding]:
         closed = closed_to_others(*needed_by(python)) if scope.name == "system" else None
         if closed is not None:
             detail = f"{closed} keeps other users out, whose builds leave no record"
+            yield Finding("program", "warn", detail, f"install the program elsewhere, then {mend}")
+        found = open_to_others(needed_by(python)) if scope.name == "system" else None
+        if found is not None:
+            detail = f"{found.place} {found.why}, who can run programs as every user that builds"
             yield Finding("program", "warn", detail, f"install the program elsewhere, then {mend}")
 
 

@@ -13,8 +13,10 @@ from pathlib import Path
 import buildinfo
 from buildinfo.errors import BuildinfoError, MissingToolError, UnreadableError, UsageError
 from buildinfo.install.change import Change
+from buildinfo.install.guard import Open, below, open_to_others
 from buildinfo.install.interpreter import check_own_python, python
 from buildinfo.install.places import Scope, hook_sources, plain
+from buildinfo.leftovers import remove_abandoned
 
 #: What the line says about itself, so that disable gives back the bytes that enable found.
 ADDED_NEWLINE = b"the newline before it"
@@ -150,6 +152,7 @@ def enable(scope: Scope) -> list[str]:
     if "\n" in str(scope.config):
         raise UsageError("its name has a newline in it, which no line can hold", where=plain(scope.config))
     check_own_python()
+    _require_guarded(scope)
     config = Path(os.path.realpath(scope.config))
     old = read(config)
     added = b"" if old is not None else ADDED_FILE if config.parent.is_dir() else ADDED_FOLDER
@@ -209,11 +212,24 @@ def _remove_files(scope: Scope) -> Iterator[str]:
             path.unlink()
             yield f"removed {path}"
         for unfinished in scope.folder.glob(f".{name}.*.new"):  # of an enable that was killed
-            unfinished.unlink()
+            remove_abandoned(unfinished)
     if any(scope.folder.iterdir()):
         yield f"left {scope.folder}: it holds files of somebody else"
     else:
         scope.folder.rmdir()
+
+
+def guarded(scope: Scope) -> Open | None:
+    """What others can write of what every user's builds run; None of a user's own, which only that user's do."""
+    return open_to_others([scope.config, *below(scope.folder)]) if scope.name == "system" else None
+
+
+def _require_guarded(scope: Scope) -> None:
+    """Refuse to let all users run what one of them can write."""
+    found = guarded(scope)
+    if found is not None:
+        what = f"{found.why}, who could then run programs as every user that builds; nothing was changed"
+        raise UnreadableError(what, where=plain(found.place), mend="give it to root, and take the right to write")
 
 
 def _allow(config: Path) -> None:
