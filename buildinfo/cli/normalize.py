@@ -162,6 +162,7 @@ def _streams(args: argparse.Namespace) -> Iterator[tuple[Path | None, Path | Non
     import shutil
     import tempfile
 
+    from buildinfo.cli.outputs import is_special, special_output
     from buildinfo.errors import UsageError
 
     _require_single(args)
@@ -176,15 +177,16 @@ def _streams(args: argparse.Namespace) -> Iterator[tuple[Path | None, Path | Non
             source = Path(folder, "standard-input")
             with source.open("wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file)
-        special = None if _to_stdout(args) else Path(args.output)
-        if special and (special.is_file() or special.is_dir() or not special.exists()):
-            yield source, special
+        special = not _to_stdout(args) and is_special(args.output)
+        if not special and not _to_stdout(args):
+            yield source, Path(args.output)
             return
         # Standard output, or a device or pipe, which is written to and not replaced.
         target = Path(folder, "standard-output")
         yield source, target
         if target.exists():
-            with target.open("rb") as file, special.open("wb") if special else nullcontext(sys.stdout.buffer) as stream:
+            output = special_output(args.output) if special else nullcontext(sys.stdout.buffer)
+            with target.open("rb") as file, output as stream:
                 shutil.copyfileobj(file, stream)
 
 

@@ -52,10 +52,11 @@ def writable(name: str) -> Iterator[Path]:
     Raises:
         UsageError: standard output is closed.
     """
-    path = Path(name)
-    special = path.exists() and not path.is_file() and not path.is_dir()
+    from buildinfo.cli.outputs import is_special, special_output
+
+    special = name != "-" and is_special(name)
     if name != "-" and not special:
-        yield path
+        yield Path(name)
         return
     import shutil
     import tempfile
@@ -67,7 +68,7 @@ def writable(name: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         waiting = Path(folder, "standard-output")
         yield waiting
-        with waiting.open("rb") as file, path.open("wb") if special else nullcontext(sys.stdout.buffer) as stream:
+        with waiting.open("rb") as file, special_output(name) if special else nullcontext(sys.stdout.buffer) as stream:
             shutil.copyfileobj(file, stream)
             stream.flush()
 

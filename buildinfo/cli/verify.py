@@ -196,29 +196,31 @@ def _rendered(report: Report, args: argparse.Namespace) -> str:
 
 def _write_pages(name: str, report: Report, args: argparse.Namespace) -> None:
     """Writes a report as HTML: a file; of many pairs an index, and pages in a folder beside it."""
+    from buildinfo.cli.outputs import content_of_file, is_special, own_folder
     from buildinfo.verify.reports import html_pages
 
     path = Path(name)
     if name.endswith("/") or path.is_dir():
         path.mkdir(exist_ok=True)
         path = path / "index.html"
-    if len(report.pairs) <= html_pages.FEW or (path.exists() and not path.is_file()):
+    if len(report.pairs) <= html_pages.FEW or is_special(str(path)):
         _write(str(path), _rendered(report, args))
         return
     folder = path.with_name("pages" if path.name == "index.html" else f"{path.stem}.pages")
-    folder.mkdir(exist_ok=True)
+    own_folder(folder)
     written = set()
     for place, text in html_pages.pages(report, args.at_least, path.name, folder.name):
         _write(str(path.parent / place), text)
         written.add(path.parent / place)
     for left in folder.glob("*.html"):
         # Of a report with more pages; what somebody else put there stays.
-        if left not in written and html_pages.PAGE_NAME(left.name) and html_pages.SIGN in left.read_bytes():
+        if left not in written and html_pages.PAGE_NAME(left.name) and html_pages.SIGN in content_of_file(left):
             left.unlink()
 
 
 def _write(name: str, text: str) -> None:
     """Writes a report; a file is there whole or not at all, a device or pipe is written to."""
+    from buildinfo.cli.outputs import is_special, special_output
     from buildinfo.errors import UsageError
     from buildinfo.files import replace_file
 
@@ -230,8 +232,9 @@ def _write(name: str, text: str) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    elif path.exists() and not path.is_file() and not path.is_dir():
-        path.write_bytes(data)
+    elif is_special(name):
+        with special_output(name) as stream:
+            stream.write(data)
     else:
         replace_file(path, data)
 
