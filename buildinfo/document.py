@@ -19,6 +19,8 @@ import tomli_w
 
 from buildinfo.errors import FormatError, RecordError, UnreadableError
 from buildinfo.kind import misplaced
+from buildinfo.opening import read_file
+from buildinfo.text import safe_toml
 
 if TYPE_CHECKING:
     from buildinfo.apk.keys import KeyFolder
@@ -77,7 +79,7 @@ def _digest(covered: Document) -> str:
 def dumps(record: BuildInfo) -> bytes:
     """The canonical TOML of a record, UTF-8."""
     try:
-        return tomli_w.dumps(to_document(record)).encode()
+        return safe_toml(tomli_w.dumps(to_document(record))).encode()
     except UnicodeEncodeError as error:
         raise RecordError(f"a name in it is not UTF-8: {error}") from error
 
@@ -166,8 +168,7 @@ def read_bytes(path: Path, keys: KeyFolder | None = None) -> bytes:
         FormatError: its signature is of a newer format, or a key file holds no key.
     """
     try:
-        with path.open("rb") as stream:
-            data = stream.read(LARGEST + 1)
+        data = read_file(path, LARGEST)
     except IsADirectoryError as error:
         raise misplaced(path, "buildinfo") or FormatError("not a buildinfo: a folder", where=path) from error
     except OSError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from buildinfo.errors import FormatError
+from buildinfo.opening import open_file
 
 Name = Literal[
     "missing",
@@ -52,7 +53,7 @@ KINDS: Final[dict[Name, Kind]] = {
     "folder": Kind("a folder"),
     "packages": Kind("a folder of packages", "verify FILE OTHER-FOLDER, or name a file in it"),
     "capture": Kind("a capture", "show FILE, or finalize FILE"),
-    "device": Kind("a device or a pipe"),
+    "device": Kind("a device, a pipe or a socket"),
     "empty": Kind("an empty file"),
     "package": Kind("a package", "show FILE, or verify FILE REBUILT"),
     "index": Kind("an index", "show FILE, or signature list FILE"),
@@ -89,8 +90,8 @@ def kind_of(source: Path | bytes) -> Name:
             return _folder(source)
         if not source.is_file():
             return "device" if source.exists() else "missing"
-        with source.open("rb") as file:
-            return _by_content(file.read(_HEAD))
+        with open_file(source) as file:
+            return _by_content(file.read(_HEAD) or b"")
     except OSError:
         return "bytes"
 

@@ -11,7 +11,8 @@ import os
 import re
 import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -65,6 +66,28 @@ def create_folder(path: Path) -> int:
         if path.exists():
             return descriptor
         os.close(descriptor)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for what has to be a file for a while, where temporary files are; gone afterwards.
+
+    What runs that were killed left there is removed first.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    import tempfile
+
+    place = Path(tempfile.gettempdir())
+    sweep(place)
+    folder = place / part_name()
+    held = create_folder(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
 
 
 def lock(descriptor: int) -> None:

@@ -16,6 +16,7 @@ from typing import Final
 from buildinfo.apk.keys import KeyFolder, PrivateKey
 from buildinfo.apk.signature import check_key_name, is_key_name
 from buildinfo.errors import FormatError, SignatureError, UnreadableError
+from buildinfo.opening import read_file
 
 SUFFIX: Final = ".sig"
 FORMAT: Final = "abuild-buildinfo-signature"
@@ -109,8 +110,7 @@ def read_signature_file(record: Path) -> bytes:
     """
     path = signature_path(record)
     try:
-        with path.open("rb") as stream:
-            return stream.read(MAX_SIZE + 1)
+        return read_file(path, MAX_SIZE)
     except FileNotFoundError:
         raise SignatureError(f"has no signature: {path.name} is not there", where=record) from None
     except OSError as error:

@@ -18,6 +18,7 @@ from buildinfo.apk.signing import Checked, check, refusal, repeated, sign, signa
 from buildinfo.errors import FormatError, IntegrityError, SignatureError, UnreadableError, UsageError
 from buildinfo.model import as_text
 from buildinfo.normalize.place import beside, later_than_index
+from buildinfo.opening import open_file
 from buildinfo.signature_report import SignatureEntry, SignatureFile, SignatureResult
 
 NOT_VERIFIED = "signature not verified"
@@ -242,7 +243,7 @@ def _copy(file: IO[bytes], signed: Signed, head: bytes) -> None:
     """The file with other signature segments; its bytes have to be those that were looked at."""
     digest = hashlib.sha256()
     file.write(head)
-    with signed.path.open("rb") as source:
+    with open_file(signed.path) as source:
         source.seek(len(signed.head))
         while piece := source.read(1 << 20):
             digest.update(piece)

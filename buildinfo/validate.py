@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from buildinfo import document
 from buildinfo.errors import FormatError, RecordError, UsageError
 from buildinfo.kind import kind_of
+from buildinfo.opening import read_file
 
 if TYPE_CHECKING:
     from buildinfo.apk.keys import KeyFolder
@@ -47,8 +48,7 @@ def _report(source: Path | bytes, where: object) -> None:
     from buildinfo.verify.report import Report
 
     if isinstance(source, Path):
-        with source.open("rb") as file:
-            source = file.read(LARGEST + 1)
+        source = read_file(source, LARGEST)
     if len(source) > LARGEST:
         raise FormatError(f"a report of more than {LARGEST} bytes", where=where)
     try:

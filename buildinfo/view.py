@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from buildinfo import view_lines
 from buildinfo.errors import FormatError, UnreadableError, UsageError
 from buildinfo.kind import misplaced
+from buildinfo.opening import read_file
 from buildinfo.shown import (
     ShownCapture,
     ShownDatabase,
@@ -36,10 +37,11 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a file holds: ``data`` for JSON, ``lines`` for people."""
+    """What a file holds: ``data`` for JSON, ``lines`` for people; ``exact`` data is a parsed document."""
 
     data: Any
     lines: list[str]
+    exact: bool = False
 
 
 def look(source: Path | bytes, keys: KeyFolder | None = None) -> Shown:
@@ -65,11 +67,9 @@ def look(source: Path | bytes, keys: KeyFolder | None = None) -> Shown:
             raise error
         return _capture(source)
     try:
-        with source.open("rb") as stream:
-            data = stream.read(2)
-            if data != _GZIP:
-                data += stream.read(LARGEST)
-        return _compressed(source) if data == _GZIP else _by_content(data, source)
+        if read_file(source, 1) == _GZIP:
+            return _compressed(source)
+        return _by_content(read_file(source, LARGEST), source)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror}", where=source) from error
 
@@ -81,7 +81,7 @@ def _signed(source: Path | bytes, keys: KeyFolder) -> Shown:
 
     parsed = document.parse(document.read_bytes(source, keys), source)
     document.load(parsed, source)
-    return Shown(parsed, view_lines.record(parsed))
+    return Shown(parsed, view_lines.record(parsed), exact=True)
 
 
 def _by_content(data: bytes, where: object) -> Shown:
@@ -93,7 +93,7 @@ def _by_content(data: bytes, where: object) -> Shown:
 
     parsed = document.parse(data, where)
     document.load(parsed, where)
-    return Shown(parsed, view_lines.record(parsed))
+    return Shown(parsed, view_lines.record(parsed), exact=True)
 
 
 def _compressed(path: Path) -> Shown:

@@ -17,6 +17,7 @@ from typing import Final
 
 from buildinfo.apk.fields import END, number, read_fields
 from buildinfo.errors import FormatError, UnreadableError
+from buildinfo.opening import read_file
 
 MAX_SIZE: Final = 1 << 26
 """Most bytes of a database; a full desktop has some 10 MB."""
@@ -163,8 +164,7 @@ def read_installed(source: Path | bytes) -> InstalledDatabase:
 
 def _load(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_SIZE + 1)
+        return read_file(path, MAX_SIZE)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror}", where=path) from error
 

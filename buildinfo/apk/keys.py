@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from buildinfo.apk.signature import is_key_name
 from buildinfo.errors import FormatError, MissingToolError, UnreadableError, UsageError
+from buildinfo.opening import read_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import dsa, rsa, utils
@@ -120,7 +121,7 @@ class KeyFolder:
 
     def _has(self, name: str) -> bool:
         try:
-            return (self.path / name).is_file()
+            return (self.path / name).exists()
         except OSError:  # a name that no file can have
             return False
 
@@ -202,8 +203,7 @@ def _require_library() -> None:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_KEY + 1)
+        data = read_file(path, MAX_KEY)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror}", where=path) from error
     if len(data) > MAX_KEY:

@@ -19,6 +19,7 @@ from buildinfo.apk.framing import GzipHeader, GzipReader
 from buildinfo.apk.signature import is_signature
 from buildinfo.apk.tar import TarReader
 from buildinfo.errors import FormatError, UnreadableError
+from buildinfo.opening import open_file
 
 MAX_SIGNATURES: Final = 32
 """Most signature members of one file."""
@@ -265,7 +266,7 @@ def open_unbuffered(path: Path) -> BinaryIO:
         UnreadableError: it cannot be opened.
     """
     try:
-        return path.open("rb", buffering=0)
+        return open_file(path)
     except OSError as error:
         raise UnreadableError(f"cannot be opened: {error.strerror}", where=path) from error
 

@@ -20,6 +20,7 @@ from buildinfo.apk.beside import Beside
 from buildinfo.apk.segments import MAX_SIGNATURES, OpenSegment, PackageStream
 from buildinfo.apk.signature import Signature, read_signature
 from buildinfo.errors import FormatError, UnreadableError
+from buildinfo.opening import open_file
 
 if TYPE_CHECKING:
     from buildinfo.apk.index import Index
@@ -66,7 +67,7 @@ def read_signed(path: Path) -> Signed:
         UnreadableError: it cannot be opened or read.
     """
     try:
-        with path.open("rb", buffering=0) as file, Beside() as beside:
+        with open_file(path) as file, Beside() as beside:
             return _read(file, path, beside)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror}", where=path) from error

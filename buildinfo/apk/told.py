@@ -17,6 +17,7 @@ from buildinfo.apk.signature import is_signature
 from buildinfo.apk.tar import TarReader
 from buildinfo.apk.tarheader import BLOCK
 from buildinfo.errors import BuildinfoError
+from buildinfo.opening import open_file
 
 Told = Literal["package", "index", "signatures", "adb"]
 
@@ -47,7 +48,7 @@ def told(content: bytes | BinaryIO) -> Told | None:
 def told_path(path: Path) -> Told | None:
     """What a file is to apk; None if it is nothing of apk's, or cannot be read."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_file(path) as file:
             return told(file)
     except OSError:
         return None

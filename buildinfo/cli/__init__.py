@@ -20,10 +20,9 @@ from types import ModuleType
 from typing import Any
 
 from buildinfo import __version__
+from buildinfo.cli.output import PROGRAM as PROGRAM
 from buildinfo.cli.terminal import columns
 from buildinfo.errors import BuildinfoError, SignatureError
-
-PROGRAM = "abuild-buildinfo"
 
 #: Command name -> what it does, in the order of the manual.
 COMMANDS = {
@@ -56,6 +55,10 @@ STATUS = {
 }
 
 
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end the program, unless whoever started it made it ignore them, as nohup does."""
+
+
 class _Help(argparse.RawDescriptionHelpFormatter):
     """As wide as the terminal. Left alone, argparse imports shutil to find that out, for every option once."""
 
@@ -70,9 +73,10 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn; so do we
-        from buildinfo.cli.streams import plain
+        from buildinfo.cli.output import tell
 
-        self.exit(2, plain(f"{self.prog}: {message} (see {self.prog} --help)") + "\n")
+        tell(f"{self.prog}: {message} (see {self.prog} --help)", beside=True)
+        self.exit(2)
 
 
 def _joined(words: Sequence[str]) -> Iterator[str]:
@@ -111,7 +115,9 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _end(number: int, _: object) -> None:
-    """Ends as after an error, so that nothing half-written is left behind."""
+    """Ends as after an error, so that nothing half-written is left behind; nothing disturbs that."""
+    for other in (signal.SIGINT, *_ENDING):
+        signal.signal(other, signal.SIG_IGN)
     sys.exit(128 + number)
 
 
@@ -156,32 +162,73 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Looking for garbage where there is none, at the end above all, would take as long as reading a small file.
         gc.set_threshold(5000)
         atexit.register(gc.freeze)
-    signal.signal(signal.SIGTERM, _end)
-    parser = parser_for(words)
+    from buildinfo.cli import output
+
+    output.prepare()
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
     try:
-        args, surplus = parser.parse_known_args(list(_joined(words)))
-        if surplus:
-            unknown = [word for word in surplus if word.startswith("-") and word != "-"]
-            said = (
-                _module(args.command).TOO_MANY if args.command == "verify" and not unknown else "unrecognized arguments"
-            )
-            parser.error(f"{said}: {' '.join(unknown or surplus)}")
-        if args.command is None:
-            parser.error("no command is given")
-        return _run(args)
-    except BuildinfoError as error:
-        from buildinfo.cli.streams import plain
-
-        print(f"{PROGRAM}: {plain(str(error))}", file=sys.stderr)
-        return 1 if isinstance(error, SignatureError) else 2
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 2
-    except OSError as error:
-        from buildinfo.cli.streams import plain
-
-        where = "" if error.filename is None else f"{error.filename}: "
-        print(plain(f"{PROGRAM}: {where}{error.strerror or error}"), file=sys.stderr)
-        return 2
+        return output.finished(_status(words))
+    except SystemExit as ended:  # --help, wrong words, and signals
+        status = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 2
+        raise SystemExit(output.finished(status)) from None
     except KeyboardInterrupt:
         return 130
+
+
+def _status(words: list[str]) -> int:
+    """The exit status of a command; what goes wrong is a line on standard error, whatever it is."""
+    from buildinfo.cli.output import complain
+
+    try:
+        return _run(_parsed(words))
+    except BuildinfoError as error:
+        complain(str(error))
+        return 1 if isinstance(error, SignatureError) else 2
+    except BrokenPipeError:  # nobody wants to know more
+        return 2
+    except OSError as error:
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        complain(f"{where}{error.strerror or error}")
+        return 2
+    except Exception as error:
+        reason = _last_resort(error)
+    complain(reason)  # out here nothing holds the memory any more that was short
+    return 2
+
+
+def _last_resort(error: Exception) -> str:
+    """What to say of an error that nobody has foreseen."""
+    if sys.flags.dev_mode:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, MemoryError):
+        return "memory is short (raise the limit, or name fewer or smaller files)"
+    if isinstance(error, ImportError):
+        return f"a part of the program cannot be loaded: {error}"
+    if isinstance(error, RecursionError):
+        return "what it reads is nested too deeply"
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    place = "" if step is None else f", {os.path.basename(step.tb_frame.f_code.co_filename)}:{step.tb_lineno}"  # noqa: PTH119
+    return f"a fault of this program: {type(error).__name__}: {str(error)[:200]}{place} (please report it)"
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
+    """What the words say.
+
+    Raises:
+        SystemExit: they make no sense, or ask for help alone.
+    """
+    parser = parser_for(words)
+    args, surplus = parser.parse_known_args(list(_joined(words)))
+    if surplus:
+        unknown = [word for word in surplus if word.startswith("-") and word != "-"]
+        said = _module(args.command).TOO_MANY if args.command == "verify" and not unknown else "unrecognized arguments"
+        parser.error(f"{said}: {' '.join(unknown or surplus)}")
+    if args.command is None:
+        parser.error("no command is given")
+    return args

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
+from buildinfo.cli.output import put
 from buildinfo.cli.streams import readable
 from buildinfo.cli.trust import add_trust_options, trusted_keys
 
@@ -41,18 +41,12 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("standard input has no signature beside it", mend="name the file")
     first, second = (_read(name, keys) for name in names)
     report = compared(args.original, first, args.rebuilt, second)
-    sys.stdout.write(to_json(report) if args.json else render(report))
+    put(to_json(report) if args.json else render(report))
     return int(not all(report.same.values()))
 
 
 def _read(name: str, keys: KeyFolder | None) -> BuildInfo:
     from buildinfo.document import read
-    from buildinfo.errors import BuildinfoError
 
     with readable(name) as path:
-        try:
-            return read(path, keys)
-        except BuildinfoError as error:
-            if name == "-":
-                error.args = (str(error).replace(str(path), "standard input"),)
-            raise
+        return read(path, keys)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 
+from buildinfo.cli.output import tell
 from buildinfo.install import hooks
-from buildinfo.install.places import other_user_scopes, plain, system_scope, user_scope
+from buildinfo.install.places import other_user_scopes, system_scope, user_scope
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,5 +27,5 @@ def run(args: argparse.Namespace) -> int:
             scopes += other_user_scopes(os.environ)
     done = [line for scope in scopes for line in hooks.disable(scope)]
     for line in done or [f"not enabled in {scopes[0].config}"]:
-        print(plain(line))
+        tell(line)
     return 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from dataclasses import asdict
 
+from buildinfo.cli.output import tell, tell_json
 from buildinfo.install.checks import examine
 from buildinfo.install.situation import Situation
 
@@ -32,23 +32,22 @@ def run(args: argparse.Namespace) -> int:
         return _clean(Situation(os.environ), as_json=args.json)
     findings = examine(Situation(os.environ))
     if args.json:
-        print(json.dumps({"checks": [asdict(finding) for finding in findings]}, indent=2))
+        tell_json({"checks": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
             mend = "" if finding.mend is None else f": {finding.mend}"
-            print(f"{finding.status:<5} {finding.detail}{mend}")
+            tell(f"{finding.status:<5} {finding.detail}{mend}")
     return int(any(finding.status == "fail" for finding in findings))
 
 
 def _clean(situation: Situation, *, as_json: bool) -> int:
     from buildinfo.install.leftovers import everything, remove
-    from buildinfo.install.places import plain
 
     removed: list[dict[str, str]] = []
     left: list[dict[str, str]] = []
     status = 0
     for item in list(everything(situation)):
-        entry = {"path": str(item.path), "why": plain(item.why)}
+        entry = {"path": str(item.path), "why": item.why}
         if item.mend is not None:
             left.append({**entry, "mend": item.mend})
         elif remove(item):
@@ -57,12 +56,12 @@ def _clean(situation: Situation, *, as_json: bool) -> int:
             left.append({**entry, "mend": "it cannot be removed: check owner and mode, of the folder too"})
             status = 2
     if as_json:
-        print(json.dumps({"removed": removed, "left": left}, indent=2))
+        tell_json({"removed": removed, "left": left})
     else:
         for entry in removed:
-            print(f"removed {plain(entry['path'])}: {entry['why']}")
+            tell(f"removed {entry['path']}: {entry['why']}")
         for entry in left:
-            print(f"left {plain(entry['path'])}: {entry['why']}: {entry['mend']}")
+            tell(f"left {entry['path']}: {entry['why']}: {entry['mend']}")
         if not removed and not left:
-            print("nothing is left over")
+            tell("nothing is left over")
     return status

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
+from buildinfo.cli.output import complain, tell
 from buildinfo.install import hooks
 from buildinfo.install.guard import open_to_others
 from buildinfo.install.interpreter import closed_to_others, needed_by, python
-from buildinfo.install.places import plain, system_scope, user_scope
+from buildinfo.install.places import system_scope, user_scope
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,16 +24,16 @@ def run(args: argparse.Namespace) -> int:
     scope = (system_scope if args.system else user_scope)(os.environ)
     done = hooks.enable(scope)
     for line in done or [f"already enabled in {scope.config}"]:
-        print(plain(line))
+        tell(line)
     if args.system:
         closed = closed_to_others(*needed_by(python()))
         if closed is not None:
-            _warn(f"{plain(closed)} keeps other users out, whose builds would leave no record")
+            _warn(f"{closed} keeps other users out, whose builds would leave no record")
         found = open_to_others(needed_by(python()))
         if found is not None:
-            _warn(f"{plain(found.place)} {found.why}, who can run programs as every user that builds")
+            _warn(f"{found.place} {found.why}, who can run programs as every user that builds")
     return 0
 
 
 def _warn(what: str) -> None:
-    print(f"abuild-buildinfo: warning: {what} (install the program elsewhere)", file=sys.stderr)
+    complain(f"warning: {what} (install the program elsewhere)")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from buildinfo.cli.output import complain, tell, tell_json
 
 if TYPE_CHECKING:
     from buildinfo.capture.outcome import BuildOutcome, IndexOutcome
@@ -39,12 +39,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from buildinfo.capture.batch import Batch
 
-    def tell(outcome: BuildOutcome | IndexOutcome) -> None:
+    def report(outcome: BuildOutcome | IndexOutcome) -> None:
         _complain(outcome)
         if not args.json:
             _print(outcome)
 
-    batch = Batch(os.environ, tell, packages=args.packages, unsigned=args.unsigned, sign=args.sign, keep=args.keep)
+    batch = Batch(os.environ, report, packages=args.packages, unsigned=args.unsigned, sign=args.sign, keep=args.keep)
     for capture in args.captures:
         batch.capture(capture, before_index=args.before_index)
     if not args.captures:
@@ -56,9 +56,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         from dataclasses import asdict
 
-        print(json.dumps(asdict(batch.report), indent=2))
+        tell_json(asdict(batch.report))
     elif not batch.report.builds and not batch.report.indices:
-        print("no captures are left behind")
+        tell("no captures are left behind")
     return batch.status
 
 
@@ -66,29 +66,29 @@ def _print(outcome: BuildOutcome | IndexOutcome) -> None:
     """What was done."""
     if hasattr(outcome, "path"):
         if outcome.result == "made-anew":
-            print(f"{outcome.path}: made anew")
+            tell(f"{outcome.path}: made anew")
     elif outcome.record is not None:
-        print(f"{outcome.record}: {'written' if outcome.written else 'unchanged'}")
+        tell(f"{outcome.record}: {'written' if outcome.written else 'unchanged'}")
         for package in outcome.normalized:
-            print(f"{package}: normalized")
+            tell(f"{package}: normalized")
 
 
 def _complain(outcome: BuildOutcome | IndexOutcome) -> None:
     """What the user should know."""
     if hasattr(outcome, "path"):
         if outcome.result == "stale":
-            _say(f"{outcome.path} is stale: {outcome.reason} (run finalize --reindex)")
+            complain(f"{outcome.path} is stale: {outcome.reason} (run finalize --reindex)")
         elif outcome.result == "error":
             mend = "when that is mended, run finalize again"
-            _say(f"{outcome.path} is stale and could not be made anew: {outcome.reason} ({mend})")
+            complain(f"{outcome.path} is stale and could not be made anew: {outcome.reason} ({mend})")
     elif outcome.record is not None:
         for note in outcome.notes:
-            _say(f"{Path(outcome.record).name}: {note}")
+            complain(f"{Path(outcome.record).name}: {note}")
     elif outcome.result == "failed":
-        _say(f"{outcome.capture} is passed over: {outcome.reason} (doctor --clean removes it)")
+        complain(f"{outcome.capture} is passed over: {outcome.reason} (doctor --clean removes it)")
     else:
         for line in (outcome.reason, *outcome.notes):
-            _say(str(line))
+            complain(str(line))
 
 
 def _tell_of_success(builds: list[BuildOutcome]) -> None:
@@ -99,8 +99,4 @@ def _tell_of_success(builds: list[BuildOutcome]) -> None:
     if not is_on(os.environ, "BUILDINFO_QUIET"):
         for outcome in builds:
             if outcome.record is not None:
-                _say(in_one_line(outcome))
-
-
-def _say(text: str) -> None:
-    print(f"abuild-buildinfo: {text}", file=sys.stderr)
+                complain(in_one_line(outcome))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from buildinfo.cli.streams import keys_in, plain, readable, require_apart, source_date_epoch, writable
+from buildinfo.cli.output import complain, tell, tell_json
+from buildinfo.cli.streams import keys_in, readable, require_apart, source_date_epoch, writable
 
 if TYPE_CHECKING:
     from buildinfo.signature_report import IndexReport
@@ -50,12 +50,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print one JSON document")
 
 
+def _report(path: Path) -> bytes:
+    from buildinfo.errors import UnreadableError
+    from buildinfo.opening import read_file
+    from buildinfo.reported import LARGEST
+
+    try:
+        return read_file(path, LARGEST)
+    except OSError as error:
+        raise UnreadableError(f"cannot be read: {error.strerror}", where=path) from error
+
+
 def run(args: argparse.Namespace) -> int:
     from buildinfo.apk.keys import KeyFolder, read_private_key
     from buildinfo.cli.signature import ask_passphrase
     from buildinfo.errors import UsageError
     from buildinfo.files import replace_file
-    from buildinfo.reported import LARGEST
     from buildinfo.reproduced import reproduced
 
     if args.json and args.output == "-":
@@ -64,8 +74,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("standard input can be read only once")
     require_apart(args.output, args.source, args.report, args.key, *keys_in(args.keys))
     with readable(args.source) as source, readable(args.report) as report, writable(args.output) as output:
-        with report.open("rb") as file:
-            data = file.read(LARGEST + 1)
+        data = _report(report)
         made = reproduced(
             source,
             data,
@@ -81,14 +90,13 @@ def run(args: argparse.Namespace) -> int:
     found = made.report
     found.index, found.output = args.source, args.output
     for line in _left_out(found):
-        print(f"abuild-buildinfo: {plain(line)}", file=sys.stderr)
+        complain(line)
     if not found.kept:
-        print("abuild-buildinfo: nothing in this index reached the verdict: the result is empty", file=sys.stderr)
+        complain("nothing in this index reached the verdict: the result is empty")
     if args.json:
-        import json
         from dataclasses import asdict
 
-        print(json.dumps(asdict(found), indent=2))
+        tell_json(asdict(found))
         return 0
     if args.quiet:
         return 0
@@ -99,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         notes.append(f"{found.elsewhere} reproduced packages are not in this index")
     if not found.verified:
         notes.append(f"{args.source}: signature not verified")
-    print(plain(f"{args.output}: {'; '.join(notes)}"), file=sys.stderr if args.output == "-" else sys.stdout)
+    tell(f"{args.output}: {'; '.join(notes)}", beside=args.output == "-")
     return 0
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from buildinfo.cli.streams import plain, require_apart
+from buildinfo.cli.output import complain, tell, tell_json
+from buildinfo.cli.streams import readable, require_apart, waits, writable
 
 if TYPE_CHECKING:
     from buildinfo.normalize.paths import FileResult
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.list:
         for row in TABLE:
-            print(f"{row.name:<9} leaks: {row.leaks or '-'}; canonical form: {row.forms or '-'}")
+            tell(f"{row.name:<9} leaks: {row.leaks or '-'}; canonical form: {row.forms or '-'}")
         return 0
     if not args.paths:
         raise UsageError("no PATH is given", mend="see abuild-buildinfo normalize --help")
@@ -90,8 +90,6 @@ def _report(results: Iterator[FileResult], args: argparse.Namespace, named: set[
         named: the paths of the command line, which JSON always lists.
         quiet: the result itself goes to standard output, so that nothing else may.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be text
     documents: list[dict[str, Any]] = []
     counts: dict[str, int] = {}
     told = 0
@@ -104,16 +102,14 @@ def _report(results: Iterator[FileResult], args: argparse.Namespace, named: set[
             lines = list(_lines(done, verbose=args.verbose))
             told += bool(lines)
             for line in lines:
-                print(plain(line) if sys.stdout.isatty() else line)
+                tell(line)
         if done.result == "error":
-            print(plain(f"abuild-buildinfo: {done.reason}"), file=sys.stderr)
+            complain(str(done.reason))
     if args.json:
-        import json
-
-        print(json.dumps({"files": documents, "summary": counts}, indent=2))
+        tell_json({"files": documents, "summary": counts})
     elif not (args.quiet or quiet or _is_said(counts, told)):
         sys.stdout.flush()
-        print(_summary(counts), file=sys.stderr)  # standard output is a list of files
+        tell(_summary(counts), beside=True)  # standard output is a list of files
     if "error" in counts:
         return 2
     return int("would-change" in counts)
@@ -156,42 +152,21 @@ def _document(done: FileResult) -> dict[str, Any]:
 @contextmanager
 def _streams(args: argparse.Namespace) -> Iterator[tuple[Path | None, Path | None]]:
     """The single file to read and the file to write, where --output or standard input is used; else None."""
-    if args.output is None and "-" not in args.paths:
+    if args.output is None and not any(map(waits, args.paths)):
         yield None, None
         return
-    import shutil
-    import tempfile
-
-    from buildinfo.cli.outputs import is_special, special_output
     from buildinfo.errors import UsageError
 
     _require_single(args)
-    if (sys.stdin is None and args.paths == ["-"]) or (sys.stdout is None and _to_stdout(args)):
-        raise UsageError("standard input or output is closed")
     if args.json and _to_stdout(args) and not args.check:
         raise UsageError("--json and the result cannot both go to standard output", mend="use --output FILE")
     require_apart(args.output, *args.paths)
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(args.paths[0])
-        if args.paths == ["-"]:
-            source = Path(folder, "standard-input")
-            with source.open("wb") as file:
-                shutil.copyfileobj(sys.stdin.buffer, file)
-        special = not _to_stdout(args) and is_special(args.output)
-        if not special and not _to_stdout(args):
-            yield source, Path(args.output)
-            return
-        # Standard output, or a device or pipe, which is written to and not replaced.
-        target = Path(folder, "standard-output")
+    with readable(args.paths[0]) as source, writable("-" if _to_stdout(args) else args.output) as target:
         yield source, target
-        if target.exists():
-            output = special_output(args.output) if special else nullcontext(sys.stdout.buffer)
-            with target.open("rb") as file, output as stream:
-                shutil.copyfileobj(file, stream)
 
 
 def _to_stdout(args: argparse.Namespace) -> bool:
-    return args.output in ("-", "/dev/stdout") or (args.output is None and args.paths == ["-"])
+    return args.output in ("-", "/dev/stdout") or (args.output is None and waits(args.paths[0]))
 
 
 def _named(done: FileResult, path: Path, name: str) -> FileResult:

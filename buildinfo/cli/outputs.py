@@ -7,9 +7,11 @@ device or pipe is written to as it stands, if it belongs to root or the caller a
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,10 @@ from buildinfo.errors import UnreadableError, UsageError
 
 MOST_LINKS: Final = 40
 """Most links that lead to a file, as in Linux."""
+_ATTEMPTS: Final = 40
+_PAUSE: Final = 0.05
+"""How often, and after how many seconds, it is asked whether somebody reads a pipe by now."""
+_WRITE: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DESCRIPTORS: Final = re.compile(r"/proc/([0-9]+)(?:/task/[0-9]+)?/fd").fullmatch
 
 
@@ -45,26 +51,40 @@ def is_special(name: str) -> bool:
 
 @contextmanager
 def special_output(name: str) -> Iterator[IO[bytes]]:
-    """What stands for an output that `is_special`, open for writing; of a pipe that nobody reads it waits for a reader.
+    """What stands for an output that `is_special`, open for writing. Somebody has to read a pipe before long.
 
     Raises:
-        UnreadableError: it cannot be opened.
+        UnreadableError: it cannot be written.
+        BrokenPipeError: whoever read it has gone.
     """
     descriptor = own_descriptor(name)
     try:
-        if descriptor is not None:
-            opened = os.dup(descriptor)
-        else:
-            opened = os.open(name, os.O_WRONLY | os.O_NOCTTY)
-            found = os.fstat(opened)
-            if stat.S_ISREG(found.st_mode):  # it was something else just before
-                os.close(opened)
-                raise UsageError("changes while it is opened", where=name)
-            _require_own(found, name)
+        opened = os.dup(descriptor) if descriptor is not None else _opened(name)
+        with os.fdopen(opened, "wb") as stream:
+            if descriptor is None:
+                found = os.fstat(opened)
+                if stat.S_ISREG(found.st_mode):  # it was something else just before
+                    raise UsageError("changes while it is opened", where=name)
+                _require_own(found, name)
+                os.set_blocking(opened, True)
+            yield stream
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise UnreadableError(f"cannot be written: {error.strerror}", where=name) from error
-    with os.fdopen(opened, "wb") as stream:
-        yield stream
+        why = "nobody reads this pipe" if error.errno == errno.ENXIO else error.strerror
+        raise UnreadableError(f"cannot be written: {why}", where=name) from error
+
+
+def _opened(name: str) -> int:
+    """Opens it for writing; a pipe without a reader fails at once, so that is tried for a while."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return os.open(name, _WRITE)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            time.sleep(_PAUSE)
+    return os.open(name, _WRITE)
 
 
 def own_descriptor(name: str) -> int | None:
@@ -91,16 +111,6 @@ def own_folder(folder: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()):
         what = "is a folder of somebody else" if stat.S_ISDIR(found.st_mode) else "is a link"
         raise UsageError(what, where=folder, mend="name another place for the report")
-
-
-def content_of_file(path: Path) -> bytes:
-    """The bytes of a regular file; none of what is something else, or cannot be read."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return b""
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
 
 
 def _require_own(found: os.stat_result, name: str) -> None:

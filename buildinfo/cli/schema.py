@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
+
+from buildinfo.cli.output import put, tell
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +16,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.name is None:
         for name, summary in schema.SCHEMAS.items():
-            print(f"{name}  {summary}")
+            tell(f"{name}  {summary}")
     else:
-        sys.stdout.write(schema.render(args.name))
+        put(schema.render(args.name))
     return 0

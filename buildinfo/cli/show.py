@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 
-from buildinfo.cli.streams import plain
+from buildinfo.cli.output import tell, tell_json
+from buildinfo.cli.streams import read_once, waits
 from buildinfo.cli.trust import add_trust_options, trusted_keys
 
 
@@ -22,12 +21,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from buildinfo import view
 
-    source = sys.stdin.buffer.read(view.LARGEST + 1) if args.file == "-" else Path(args.file)
+    source = read_once(args.file, view.LARGEST) if waits(args.file) else Path(args.file)
     shown = view.look(source, trusted_keys(args))
     if args.json:
-        json.dump(shown.data, sys.stdout, indent=2)
-        print()
+        tell_json(shown.data, exact=shown.exact)
     else:
-        for line in shown.lines:  # a name in a package may hold anything, also what steers a terminal
-            print(plain(line))
+        for line in shown.lines:
+            tell(line)
     return 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from buildinfo.cli.streams import keys_in, plain, readable, require_apart, source_date_epoch, writable
+from buildinfo.cli.output import complain, tell, tell_json
+from buildinfo.cli.streams import by_name, keys_in, readable, require_apart, source_date_epoch, writable
 
 if TYPE_CHECKING:
     from buildinfo.errors import FormatError
@@ -88,10 +88,9 @@ def run(args: argparse.Namespace) -> int:
     verb = _verb(args)
     results = [_one(verb, name, output) for name in args.files]
     if args.json:
-        import json
         from dataclasses import asdict
 
-        print(json.dumps({"files": [asdict(result) for result in results]}, indent=2))
+        tell_json({"files": [asdict(result) for result in results]})
     for result in results:
         _say(args, result, output)
     found = {result.result for result in results}
@@ -119,7 +118,7 @@ def _verb(args: argparse.Namespace) -> Callable[[Path, Path | None], SignatureFi
     def written(path: Path, output: Path | None) -> SignatureFile:
         assert output is not None  # argparse requires it
         if args.verb == "graft":
-            with _named(args.original) as original:
+            with readable(args.original) as original:
                 return signatures.graft(original, path, output, keys)
         return (signatures.extract if args.verb == "extract" else signatures.strip)(path, output)
 
@@ -133,7 +132,7 @@ def _one(verb: Callable[[Path, Path | None], SignatureFile], name: str, output: 
     from buildinfo.signature_report import SignatureFile
 
     try:
-        with _named(name) as path:
+        with readable(name) as path:
             if output is None:
                 result = verb(path, None)
             else:
@@ -153,7 +152,7 @@ def _one(verb: Callable[[Path, Path | None], SignatureFile], name: str, output: 
             signatures=[],
         )
     if isinstance(result.reason, str):
-        result.reason = _by_name(result.reason, path, name)
+        result.reason = by_name(result.reason, path, name)
     result.path = name
     result.output = result.output and (output or result.output)
     return result
@@ -168,39 +167,21 @@ def _misplaced(error: FormatError, name: str) -> FormatError | None:
     return misplaced(Path(name), "package")
 
 
-@contextmanager
-def _named(name: str) -> Iterator[Path]:
-    """The file of this name; errors call standard input by its name."""
-    from buildinfo.errors import BuildinfoError
-
-    with readable(name) as path:
-        try:
-            yield path
-        except BuildinfoError as error:
-            error.args = (_by_name(str(error), path, name),)
-            raise
-
-
-def _by_name(text: str, path: Path, name: str) -> str:
-    """A message with the file under the name that the user gave."""
-    return text.replace(str(path), "standard input" if name == "-" else name)
-
-
 def _say(args: argparse.Namespace, result: SignatureFile, output: str | None) -> None:
     """One line for a file, and one for each signature where they are asked for."""
     reason = "" if result.reason is None else str(result.reason)
     if result.result in ("error", "does-not-hold"):
         prefix = "" if reason.startswith(f"{result.path}: ") or result.path == "-" else f"{result.path}: "
-        print(f"abuild-buildinfo: {plain(prefix + reason)}", file=sys.stderr)
+        complain(prefix + reason)
         return
     if args.json or args.quiet:
         return
     done = {"listed": result.kind, "holds": "holds", "done": f"{result.output} written"}[result.result]
     line = f"{result.path}: {done}{f': {reason}' if reason else ''}"
-    print(plain(line), file=sys.stderr if output == "-" else sys.stdout)
+    tell(line, beside=output == "-")
     if args.verb in ("list", "verify"):
         for entry in result.signatures:
-            print(plain(f"  {entry.type:<6} {entry.key_name} {entry.size} bytes {entry.status}"))
+            tell(f"  {entry.type:<6} {entry.key_name} {entry.size} bytes {entry.status}")
 
 
 def ask_passphrase(path: Path) -> Callable[[], bytes] | None:
@@ -211,6 +192,8 @@ def ask_passphrase(path: Path) -> Callable[[], bytes] | None:
     def ask() -> bytes:
         import getpass
 
-        return getpass.getpass(f"Passphrase of {path}: ").encode()
+        from buildinfo.text import plain
+
+        return getpass.getpass(plain(f"Passphrase of {path}: ")).encode()
 
     return ask

@@ -1,4 +1,4 @@
-"""What commands share: `-` where a file may stand, SOURCE_DATE_EPOCH, and text for a terminal.
+"""What commands share: `-` where a file may stand, and SOURCE_DATE_EPOCH.
 
 Standard input is kept in a file while it is read, standard output filled at the end.
 """
@@ -12,29 +12,78 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 
+from buildinfo.opening import is_given
+from buildinfo.walking import files_below
+
 
 @contextmanager
 def readable(name: str) -> Iterator[Path]:
-    """The file of this name; for `-`, one that holds what standard input gives.
+    """The file of this name; for `-` and a pipe of the caller's, one that holds what comes out of it.
+
+    Errors that leave this context call it by the name that the user knows.
 
     Raises:
         UsageError: standard input is closed.
+        UnreadableError: it cannot be read.
     """
-    if name != "-":
+    if not waits(name):
         yield Path(name)
         return
-    import shutil
-    import tempfile
+    from buildinfo.errors import BuildinfoError
+    from buildinfo.leftovers import scratch
 
-    from buildinfo.errors import UsageError
-
-    if sys.stdin is None:
-        raise UsageError("standard input is closed")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "standard-input")
+    with scratch() as folder:
+        path = folder / "standard-input"
         with path.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        yield path
+            for piece in _pieces(name):
+                file.write(piece)
+        try:
+            yield path
+        except BuildinfoError as error:
+            error.args = (by_name(str(error), path, name),)
+            raise
+
+
+def waits(name: str) -> bool:
+    """Whether a name stands for what can be read only once."""
+    return name == "-" or (is_given(name) and not os.path.isfile(name))  # noqa: PTH113  # does not raise
+
+
+def by_name(text: str, path: Path, name: str) -> str:
+    """A message with a file under the name that the user gave."""
+    return text.replace(str(path), "standard input" if name == "-" else name)
+
+
+def read_once(name: str, most: int) -> bytes:
+    """What comes out of `-` or a pipe of the caller's; of more than that only a byte more.
+
+    Raises:
+        UsageError: standard input is closed.
+        UnreadableError: it cannot be read.
+    """
+    parts: list[bytes] = []
+    size = 0
+    for piece in _pieces(name):
+        parts.append(piece)
+        size += len(piece)
+        if size > most:
+            break
+    return b"".join(parts)[: most + 1]
+
+
+def _pieces(name: str) -> Iterator[bytes]:
+    from buildinfo.errors import UnreadableError, UsageError
+    from buildinfo.opening import open_file
+
+    if name == "-" and sys.stdin is None:
+        raise UsageError("standard input is closed")
+    try:
+        with nullcontext(sys.stdin.buffer) if name == "-" else open_file(Path(name)) as stream:
+            while piece := stream.read(1 << 20):
+                yield piece
+    except OSError as error:
+        where = "standard input" if name == "-" else name
+        raise UnreadableError(f"cannot be read: {error.strerror}", where=where) from error
 
 
 def is_standard_input(path: Path) -> bool:
@@ -50,7 +99,7 @@ def writable(name: str) -> Iterator[Path]:
     """The file of this name; for `-`, a device or a pipe, one that is written there if all went well.
 
     Raises:
-        UsageError: standard output is closed.
+        UnreadableError: it cannot be written there.
     """
     from buildinfo.cli.outputs import is_special, special_output
 
@@ -58,19 +107,18 @@ def writable(name: str) -> Iterator[Path]:
     if name != "-" and not special:
         yield Path(name)
         return
-    import shutil
-    import tempfile
+    from buildinfo.cli.output import put_bytes
+    from buildinfo.leftovers import scratch
 
-    from buildinfo.errors import UsageError
-
-    if name == "-" and sys.stdout is None:
-        raise UsageError("standard output is closed")
-    with tempfile.TemporaryDirectory() as folder:
-        waiting = Path(folder, "standard-output")
+    with scratch() as folder:
+        waiting = folder / "standard-output"
         yield waiting
-        with waiting.open("rb") as file, special_output(name) if special else nullcontext(sys.stdout.buffer) as stream:
-            shutil.copyfileobj(file, stream)
-            stream.flush()
+        if not waiting.exists():  # nothing was to be written
+            return
+        with waiting.open("rb") as file, special_output(name) if special else nullcontext() as stream:
+            write = put_bytes if stream is None else stream.write
+            while piece := file.read(1 << 20):
+                write(piece)
 
 
 @contextmanager
@@ -78,7 +126,7 @@ def quiet() -> Iterator[None]:
     """Drops what is printed; results, which are bytes and go to `sys.stdout.buffer`, are not touched."""
 
     class Silent(io.StringIO):
-        buffer = None if sys.stdout is None else sys.stdout.buffer  # type: ignore[assignment]  # None: closed
+        buffer = sys.stdout.buffer
 
         def write(self, text: str, /) -> int:
             return len(text)
@@ -119,8 +167,8 @@ def _holds(source: Path, path: Path, there: os.stat_result | None) -> bool:
     """Whether a path is what is read: it, or what is below it. What is not there is below nothing."""
     if there is None:
         return os.path.realpath(source) == os.path.realpath(path)
-    below = (Path(folder, name) for folder, _, names in os.walk(source) for name in names)
-    return any(_is(candidate, there) for candidate in (source, *below))
+    below = files_below(source) if source.is_dir() else ()
+    return any(_is(Path(candidate), there) for candidate in (source, *below))
 
 
 def _is(path: Path, there: os.stat_result) -> bool:
@@ -132,11 +180,6 @@ def _is(path: Path, there: os.stat_result) -> bool:
 
 def _as(name: str | Path, output: str) -> str:
     return "" if str(name) == output else f" (as {name})"
-
-
-def plain(text: str) -> str:
-    """Text for a terminal: a name in a file may hold anything, also what steers one."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def source_date_epoch() -> int | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 
-from buildinfo.cli.streams import plain
+from buildinfo.cli.output import complain, tell, tell_json
+from buildinfo.cli.streams import read_once, waits
 from buildinfo.cli.trust import add_trust_options, trusted_keys
 
 
@@ -20,9 +19,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from buildinfo import document
     from buildinfo.errors import BuildinfoError, RecordError, SignatureError, UsageError
-    from buildinfo.validate import validate
+    from buildinfo.validate import LARGEST, validate
 
     keys = trusted_keys(args)
     if keys is not None and "-" in args.files:
@@ -31,8 +29,9 @@ def run(args: argparse.Namespace) -> int:
     for name in args.files:
         status, reason = 0, None
         try:
-            if name == "-":
-                validate(sys.stdin.buffer.read(document.LARGEST + 1), where="standard input")
+            if waits(name):
+                where = "standard input" if name == "-" else name
+                validate(read_once(name, LARGEST), where=where)
             else:
                 validate(Path(name), keys)
         except (RecordError, SignatureError) as error:
@@ -41,10 +40,10 @@ def run(args: argparse.Namespace) -> int:
             status, reason = 2, str(error)
         results.append({"path": name, "result": ("valid", "invalid", "error")[status], "reason": reason})
         if reason is not None:
-            print(plain(f"abuild-buildinfo: {reason}"), file=sys.stderr)
+            complain(reason)
         elif not args.json:
-            print(plain(f"{name}: valid"))
+            tell(f"{name}: valid")
     if args.json:
-        print(json.dumps({"files": results}, indent=2))
+        tell_json({"files": results})
     worst = {str(result["result"]) for result in results}
     return 2 if "error" in worst else 1 if "invalid" in worst else 0

@@ -9,8 +9,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from buildinfo.cli.streams import is_standard_input, keys_in, plain, readable, require_apart
+from buildinfo.cli.output import complain, put_bytes, show_progress
+from buildinfo.cli.streams import (
+    by_name,
+    is_standard_input,
+    keys_in,
+    readable,
+    require_apart,
+    waits,
+    writable,
+)
 from buildinfo.cli.trust import add_trust_options, trusted_keys
+from buildinfo.text import named
 
 if TYPE_CHECKING:
     from buildinfo.verify.batch import Progress, RecordsOf
@@ -30,6 +40,8 @@ Exit status: 0 if every pair is as good as --at-least asks, 1 if one is not, 2 i
 """
 TOO_MANY = "verify compares two packages or two folders, and more words are given; --batch FILE takes a list of pairs"
 """What to say of words too many."""
+_LARGEST_LIST = 64 << 20
+"""Most bytes of a list of pairs."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
             _write(args.output, _rendered(report, args))
     for pair in report.pairs:
         if pair.verdict is None:
-            print(f"abuild-buildinfo: {plain(pair.error or 'could not be compared')}", file=sys.stderr)
+            complain(pair.error or "could not be compared")
     if any(pair.verdict is None and not pair.refused for pair in report.pairs):
         return 2
     return int(not report.reached)
@@ -128,26 +140,30 @@ def _compare(args: argparse.Namespace, records: RecordsOf | None, progress: Prog
     with ExitStack() as stack:
         original, rebuilt = (stack.enter_context(readable(name)) for name in (args.original, args.rebuilt))
         report = verify(original, rebuilt, jobs=args.jobs, records=records, progress=progress)
-        for pair in report.pairs if "-" in (args.original, args.rebuilt) else ():
-            if args.original == "-":
-                pair.original, waited = "-", original
-            else:
-                pair.rebuilt, waited = "-", rebuilt
-            other = original if args.rebuilt == "-" else rebuilt
-            pair.same_file = pair.same_file or (pair.verdict is not None and is_standard_input(other))
+        for pair in report.pairs if waits(args.original) or waits(args.rebuilt) else ():
+            for side, path, other in (("original", original, rebuilt), ("rebuilt", rebuilt, original)):
+                name = getattr(args, side)
+                if waits(name):
+                    setattr(pair, side, named(name))
+                    pair.error = pair.error and by_name(pair.error, path, name)
+                if name == "-":
+                    pair.same_file = pair.same_file or (pair.verdict is not None and is_standard_input(other))
             report = summed_up(report.pairs)
-            pair.error = pair.error and pair.error.replace(str(waited), "standard input")
         return report
 
 
 def _lines(path: Path, where: object) -> list[str]:
     """The lines of a list. Names of files need not be text."""
-    from buildinfo.errors import UnreadableError
+    from buildinfo.errors import FormatError, UnreadableError
+    from buildinfo.opening import read_file
 
     try:
-        return os.fsdecode(path.read_bytes()).split("\n")
+        data = read_file(path, _LARGEST_LIST)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror}", where=where) from error
+    if len(data) > _LARGEST_LIST:
+        raise FormatError(f"a list of more than {_LARGEST_LIST} bytes", where=where)
+    return os.fsdecode(data).split("\n")
 
 
 def _records(args: argparse.Namespace) -> RecordsOf | None:
@@ -189,14 +205,14 @@ def _rendered(report: Report, args: argparse.Namespace) -> str:
     from buildinfo.cli.terminal import columns
     from buildinfo.verify.reports import plain as text
 
-    terminal = args.output == "-" and sys.stdout is not None and sys.stdout.isatty()
+    terminal = args.output == "-" and sys.stdout.isatty()
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return text.render(report, bar, verbose=args.verbose, width=columns(100), colour=colour)
 
 
 def _write_pages(name: str, report: Report, args: argparse.Namespace) -> None:
     """Writes a report as HTML: a file; of many pairs an index, and pages in a folder beside it."""
-    from buildinfo.cli.outputs import content_of_file, is_special, own_folder
+    from buildinfo.cli.outputs import is_special, own_folder
     from buildinfo.verify.reports import html_pages
 
     path = Path(name)
@@ -214,40 +230,41 @@ def _write_pages(name: str, report: Report, args: argparse.Namespace) -> None:
         written.add(path.parent / place)
     for left in folder.glob("*.html"):
         # Of a report with more pages; what somebody else put there stays.
-        if left not in written and html_pages.PAGE_NAME(left.name) and html_pages.SIGN in content_of_file(left):
+        if left not in written and html_pages.PAGE_NAME(left.name) and _is_page(left):
             left.unlink()
+
+
+def _is_page(path: Path) -> bool:
+    """Whether a file is a page of a report."""
+    from buildinfo.opening import read_file
+    from buildinfo.verify.reports.html_pages import SIGN
+
+    try:
+        return SIGN in read_file(path, _LARGEST_LIST, follow=False)
+    except OSError:
+        return False
 
 
 def _write(name: str, text: str) -> None:
     """Writes a report; a file is there whole or not at all, a device or pipe is written to."""
-    from buildinfo.cli.outputs import is_special, special_output
-    from buildinfo.errors import UsageError
     from buildinfo.files import replace_file
 
     data = text.encode("utf-8", "backslashreplace")
-    path = Path(name)
     if name == "-":
-        if sys.stdout is None:
-            raise UsageError("standard output is closed")
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    elif is_special(name):
-        with special_output(name) as stream:
-            stream.write(data)
-    else:
+        put_bytes(data)
+        return
+    with writable(name) as path:
         replace_file(path, data)
 
 
 def _progress(quiet: bool) -> Progress | None:
     """Counts the pairs on standard error, where that is a terminal."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
+    if quiet or not sys.stderr.isatty():
         return None
 
     def count(done: int, total: int) -> None:
         if total > 1:
-            end = "\r\x1b[K" if done == total else ""
-            print(f"\r{done} of {total} pairs{end}", end="", file=sys.stderr, flush=True)
+            show_progress("" if done == total else f"{done} of {total} pairs")
 
     return count
 

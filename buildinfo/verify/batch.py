@@ -10,10 +10,12 @@ from typing import Final, NamedTuple
 from buildinfo.errors import BuildinfoError, SignatureError, UnreadableError, UsageError
 from buildinfo.kind import KINDS, kind_of
 from buildinfo.parallel import shared_out
+from buildinfo.text import named
 from buildinfo.verify.explain.evidence import Records
 from buildinfo.verify.pair import try_pair
 from buildinfo.verify.reading import Reader, Recent
 from buildinfo.verify.report import Cause, Difference, Pair, Report, readable, summed_up
+from buildinfo.walking import files_below
 
 FEW: Final = 8
 """With no more pairs than that, one process is enough where nothing is said."""
@@ -111,7 +113,7 @@ def compare_all(
         return _compared(match, records, reader)
 
     pairs = []
-    for pair in shared_out(work, matches, jobs, _size) if jobs > 1 else map(work, matches):
+    for pair in shared_out(work, matches, jobs, _size, _lost) if jobs > 1 else map(work, matches):
         pairs.append(pair)
         if progress is not None:
             progress(len(pairs), len(matches))
@@ -126,14 +128,32 @@ def _size(match: Match) -> int:
         return 0
 
 
+def _lost(match: Match, reason: str) -> Pair:
+    """A pair that could not be compared, though nothing need be wrong with it."""
+    original, rebuilt = (None if path is None else named(str(path)) for path in match)
+    error = f"{rebuilt or original}: could not be compared: {reason}"
+    return Pair(original=original, rebuilt=rebuilt, verdict=None, error=readable(error))
+
+
 def _compared(match: Match, records: RecordsOf | None, reader: Reader) -> Pair:
+    """What becomes of a pair, whatever is wrong with it: the others are compared all the same."""
+    try:
+        return _tried(match, records, reader)
+    except MemoryError:
+        reason = "memory is short"
+    except RecursionError:
+        reason = "something in it is nested too deeply"
+    return _lost(match, reason)  # out here nothing holds the memory any more
+
+
+def _tried(match: Match, records: RecordsOf | None, reader: Reader) -> Pair:
     original, rebuilt = match
     if original is None or rebuilt is None:
         return _alone(original, rebuilt)
     try:
         found = None if records is None else records(original, rebuilt)
     except BuildinfoError as error:
-        names = readable(str(original)), readable(str(rebuilt))
+        names = named(str(original)), named(str(rebuilt))
         refused = isinstance(error, SignatureError)
         return Pair(original=names[0], rebuilt=names[1], verdict=None, error=readable(str(error)), refused=refused)
     return try_pair(original, rebuilt, found, reader)
@@ -151,8 +171,8 @@ def _alone(original: Path | None, rebuilt: Path | None) -> Pair:
         detail, advice = "only in the rebuild", "Find out why the original lacks it: compare the subpackages and the"
         advice += " version of the recipe."
     return Pair(
-        original=None if original is None else readable(str(original)),
-        rebuilt=None if rebuilt is None else readable(str(rebuilt)),
+        original=None if original is None else named(str(original)),
+        rebuilt=None if rebuilt is None else named(str(rebuilt)),
         package=name.removesuffix(".apk"),
         verdict="different",
         differences=[Difference(layer="file", path=name, field=None, detail=detail, allows="different")],
@@ -187,11 +207,10 @@ def _packages(folder: Path) -> dict[_Path, Path]:
         raise UnreadableError(f"cannot be read: {error.strerror}", where=error.filename) from error
 
     found = {}
-    for place, _, names in os.walk(folder, onerror=refuse):
-        for name in names:
-            if name.endswith(".apk") and not name.startswith("."):
-                path = Path(place, name)
-                found[path.relative_to(folder).parts] = path
+    for file in files_below(folder, refuse):
+        path = Path(file)
+        if path.name.endswith(".apk") and not path.name.startswith("."):
+            found[path.relative_to(folder).parts] = path
     return found
 
 

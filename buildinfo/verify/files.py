@@ -14,6 +14,7 @@ from buildinfo.errors import BuildinfoError, FormatError, UnreadableError
 from buildinfo.normalize.content import normalize_content
 from buildinfo.normalize.job import Budget, Job, Policy, Report
 from buildinfo.normalize.registry import kind_of, select
+from buildinfo.opening import open_file
 from buildinfo.verify.contents import Contents, Key
 from buildinfo.verify.explain.effort import Effort
 from buildinfo.verify.unpack import unpack
@@ -77,7 +78,7 @@ class Side:
 
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # closed in close()
         total = 0
-        with path.open("rb", buffering=0) as file:
+        with open_file(path) as file:
             file.seek(self._contents.package.data.offset)
             reader = GzipReader(file, where=path)
             reader.next_member()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from buildinfo.errors import BuildinfoError, FormatError, UnreadableError
 from buildinfo.kind import kind_of, misplaced
+from buildinfo.text import named
 from buildinfo.verify.compare import compare, relations_changed
 from buildinfo.verify.contents import Contents
 from buildinfo.verify.describe import describe
@@ -36,8 +37,8 @@ def verify_pair(original: Path, rebuilt: Path, records: Records | None = None, r
     reader = reader or Reader()
     first, second = reader.opening(original), reader.opening(rebuilt)
     pair = Pair(
-        original=readable(str(original)),
-        rebuilt=readable(str(rebuilt)),
+        original=named(str(original)),
+        rebuilt=named(str(rebuilt)),
         package=readable(f"{first.pkginfo.pkgname}-{first.pkginfo.pkgver}"),
         verdict="identical",
         identity=first.identity,
@@ -67,7 +68,7 @@ def try_pair(original: Path, rebuilt: Path, records: Records | None = None, read
         reason = str(error)
     except OSError as error:
         reason = f"{error.filename or original}: {error.strerror or error}"
-    return Pair(original=readable(str(original)), rebuilt=readable(str(rebuilt)), verdict=None, error=readable(reason))
+    return Pair(original=named(str(original)), rebuilt=named(str(rebuilt)), verdict=None, error=readable(reason))
 
 
 def _is_same_file(original: Path, rebuilt: Path) -> bool:

@@ -1,6 +1,7 @@
 """What `verify` says, as data: the source of the schema of its JSON.
 
-Fields may be added, never changed. Text that came from bytes which are not UTF-8 has them as `\\xNN`.
+Fields may be added, never changed. Text that came from bytes which are not UTF-8 has them as `\\xNN`, and names of
+packages' files have so what steers a terminal: see `buildinfo.text`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from buildinfo.parts import SHA256, about, part
+from buildinfo.text import plain, safe_json
 from buildinfo.verify.verdict import Verdict, reaches
 
 Layer = Literal["framing", "signature", "control", "metadata", "file"]
@@ -198,7 +200,7 @@ def summed_up(pairs: Iterable[Pair]) -> Report:
 def to_json(report: Any) -> str:
     """A report as a JSON document that ends in a newline; of a list each entry has a line of its own."""
     lines = [f'"{name}": {_in_lines(value)}' for name, value in vars(report).items()]
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+    return safe_json("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def _in_lines(value: Any) -> str:
@@ -217,7 +219,4 @@ def sha256_of(data: bytes | None) -> str | None:
 
 def readable(text: str) -> str:
     """Text that any program can print and any reader can parse: no lone surrogates, nothing that steers a terminal."""
-    if text.isprintable():
-        return text
-    plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in plain)
+    return plain(text)
