@@ -19,7 +19,7 @@ import tomli_w
 
 from buildinfo.errors import FormatError, RecordError, UnreadableError
 from buildinfo.kind import misplaced
-from buildinfo.opening import read_file
+from buildinfo.opening import read_file, require_memory
 from buildinfo.text import safe_toml
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ Document = dict[str, Any]
 
 #: A record is small; what is larger is no record (a build with every package of Alpine installed has 5 MB).
 LARGEST = 64 * 1024 * 1024
+
+#: Bytes of memory that a byte of JSON may need.
+PER_BYTE = 32
 
 #: Digest -> what it covers. A name stands for the document's key; a dotted name for a key in a table.
 DIGEST_PARTS = {
@@ -139,7 +142,9 @@ def load(document: Document, where: object) -> BuildInfo:
         raise RecordError(f"format {found} is newer than this program reads ({FORMAT})", where=where, mend="update it")
     try:
         # Through JSON, since strict types and tables go together only there.
-        record = TypeAdapter(BuildInfo).validate_json(json.dumps(document))
+        data = json.dumps(document)
+        require_memory(PER_BYTE * len(data))
+        record = TypeAdapter(BuildInfo).validate_json(data)
     except RecursionError as error:
         raise FormatError("not a buildinfo: tables in tables without end", where=where) from error
     except TypeError as error:

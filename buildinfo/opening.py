@@ -63,6 +63,18 @@ def read_file(path: Path, most: int, *, follow: bool = True) -> bytes:
         return b"".join(parts)
 
 
+def require_memory(size: int) -> None:
+    """Makes sure that so much memory could be had, for a library that ends the process where it cannot.
+
+    Raises:
+        MemoryError: it is more than the limit that is set leaves.
+    """
+    import resource
+
+    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        bytearray(size)  # never touched
+
+
 def is_given(path: Path | str) -> bool:
     """Whether a name is that of a descriptor that the caller has opened."""
     return _GIVEN(str(path)) is not None

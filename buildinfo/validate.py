@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from buildinfo import document
 from buildinfo.errors import FormatError, RecordError, UsageError
 from buildinfo.kind import kind_of
-from buildinfo.opening import read_file
+from buildinfo.opening import read_file, require_memory
 
 if TYPE_CHECKING:
     from buildinfo.apk.keys import KeyFolder
@@ -51,6 +51,7 @@ def _report(source: Path | bytes, where: object) -> None:
         source = read_file(source, LARGEST)
     if len(source) > LARGEST:
         raise FormatError(f"a report of more than {LARGEST} bytes", where=where)
+    require_memory(document.PER_BYTE * len(source))
     try:
         report = TypeAdapter(Report).validate_json(source)
     except ValidationError as error:
