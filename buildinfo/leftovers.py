@@ -36,8 +36,13 @@ def is_leftover_name(name: str) -> bool:
     return _OURS.fullmatch(name) is not None
 
 
-def create(path: Path, mode: int) -> int:
+def create(path: Path | str, mode: int, *, folder: int | None = None) -> int:
     """Create a file and lock it; the lock is held while the descriptor, or a copy of it, is open.
+
+    Args:
+        path: the file.
+        mode: its mode, before the umask.
+        folder: a descriptor of what the path is relative to.
 
     Returns:
         A descriptor for reading and writing.
@@ -46,7 +51,7 @@ def create(path: Path, mode: int) -> int:
         OSError: it cannot be created, or is there.
     """
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=folder)
         lock(descriptor)
         if os.fstat(descriptor).st_nlink:  # else somebody took it for abandoned just before
             return descriptor
@@ -106,28 +111,35 @@ def is_abandoned(path: Path) -> bool:
     return False
 
 
-def remove_abandoned(path: Path) -> bool:
+def remove_abandoned(path: Path | str, *, folder: int | None = None) -> bool:
     """Remove a file or folder whose writer is gone.
+
+    Args:
+        path: the file or folder.
+        folder: a descriptor of what the path is relative to.
 
     Returns:
         Whether it was removed. A stranger's, and what is still being written, stays.
     """
     try:
-        descriptor = _locked(path)
+        descriptor = _locked(path, folder)
     except OSError:
         return False
     if descriptor is None:
         return False
     try:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True, dir_fd=folder)
         else:
-            path.unlink()
+            os.unlink(path, dir_fd=folder)  # in an open folder
+        os.stat(path, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return True
     except OSError:
-        return False
+        pass
     finally:
         os.close(descriptor)
-    return not path.exists()
+    return False
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -147,22 +159,55 @@ def sweep(folder: Path) -> list[Path]:
     Returns:
         What was removed.
     """
-    return [path for path in leftovers(folder) if is_spare(path) and remove_abandoned(path)]
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return []
+    try:
+        return [folder / name for name in sweep_opened(descriptor)]
+    finally:
+        os.close(descriptor)
 
 
-def is_spare(path: Path) -> bool:
+def sweep_opened(folder: int) -> list[str]:
+    """As `sweep`, in a folder that is open for reading; no link is followed.
+
+    Returns:
+        The names of what was removed.
+    """
+    found = sorted(name for name in os.listdir(folder) if name[0] == "." and is_leftover_name(name))
+    return [name for name in found if _is_spare(name, folder) and remove_abandoned(name, folder=folder)]
+
+
+def _is_spare(name: str, folder: int) -> bool:
     """Whether nothing is lost with a leftover: unfinished, or the same bytes have their place in the folder."""
-    return path.suffix == PART or twin(path) is not None
+    return name.endswith(PART) or _twin(name, folder) is not None
 
 
 def twin(whole: Path) -> Path | None:
     """The file in the folder that has the content of a `.whole` one; None if none has."""
-    size = whole.stat().st_size
-    for path in sorted(whole.parent.iterdir()):
-        if path == whole or path.is_symlink() or not path.is_file() or path.stat().st_size != size:
-            continue
-        if not is_leftover_name(path.name) and _equal(path, whole):
-            return path
+    descriptor = os.open(whole.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        name = _twin(whole.name, descriptor)
+    finally:
+        os.close(descriptor)
+    return None if name is None else whole.parent / name
+
+
+def _twin(whole: str, folder: int) -> str | None:
+    """As `twin`, by names in a folder that is open."""
+    size = _size(whole, folder)
+    for name in sorted(os.listdir(folder)) if size is not None else ():
+        if not is_leftover_name(name) and _size(name, folder) == size and _equal(name, whole, folder):
+            return name
+    return None
+
+
+def _size(name: str, folder: int) -> int | None:
+    """Bytes of a regular file; None of what is none."""
+    with suppress(OSError):
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
     return None
 
 
@@ -175,25 +220,37 @@ def interrupted(whole: Path) -> Path | None:
     return None
 
 
-def _equal(one: Path, other: Path) -> bool:
-    with one.open("rb") as first, other.open("rb") as second:
-        while (piece := first.read(1 << 20)) == second.read(1 << 20):
-            if not piece:
-                return True
+def _equal(one: str, other: str, folder: int) -> bool:
+    """Whether two files have the same bytes; False where that cannot be told."""
+
+    def opened(name: str, _: int) -> int:
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+
+    try:
+        with open(one, "rb", opener=opened) as first, open(other, "rb", opener=opened) as second:
+            while (piece := first.read(1 << 20)) == second.read(1 << 20):
+                if not piece:
+                    return True
+    except OSError:
+        pass
     return False
 
 
-def _locked(path: Path) -> int | None:
+def _locked(path: Path | str, folder: int | None = None) -> int | None:
     """A descriptor of a file or folder of the caller's own, locked; None if it is not, or somebody holds the lock.
 
     Raises:
         OSError: it cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     try:
         status = os.fstat(descriptor)
         kept = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
-        if kept and status.st_uid == os.geteuid() and os.path.samestat(status, path.lstat()):
+        if (
+            kept
+            and status.st_uid == os.geteuid()
+            and os.path.samestat(status, os.stat(path, dir_fd=folder, follow_symlinks=False))
+        ):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return descriptor
     except OSError:

@@ -12,6 +12,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from buildinfo.places import Source
+
 _GIVEN: Final = re.compile(r"/dev/(?:std(?:in|out|err)|fd/[0-9]+)|/proc/self/fd/[0-9]+").fullmatch
 """Names of descriptors of the caller's, as a shell's `<(command)` makes them."""
 _KINDS: Final = (
@@ -22,16 +24,18 @@ _KINDS: Final = (
 )
 
 
-def open_file(path: Path, *, follow: bool = True) -> BinaryIO:
+def open_file(path: Source, *, follow: bool = True) -> BinaryIO:
     """Opens a file for reading, without a buffer; it never waits.
 
     Args:
-        path: the file.
+        path: the file; one that is held open is read from its start.
         follow: a symbolic link of that name is followed.
 
     Raises:
         OSError: it cannot be opened, or is no file.
     """
+    if not isinstance(path, Path):
+        return path.open("rb", buffering=0)
     try:
         given = is_given(path)
         if not given:

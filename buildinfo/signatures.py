@@ -19,6 +19,7 @@ from buildinfo.errors import FormatError, IntegrityError, SignatureError, Unread
 from buildinfo.model import as_text
 from buildinfo.normalize.place import beside, later_than_index
 from buildinfo.opening import open_file
+from buildinfo.places import find_file
 from buildinfo.signature_report import SignatureEntry, SignatureFile, SignatureResult
 
 NOT_VERIFIED = "signature not verified"
@@ -228,11 +229,16 @@ def _result(
 
 def _put(source: Path, target: Path, write: Callable[[IO[bytes]], None]) -> None:
     """Writes a file that is there whole or not at all."""
-    same = target.exists() and target.samefile(source)
-    with beside(source, target, write, kept=same) as new:
-        now = later_than_index(target.parent)
-        os.utime(new, (now, now))
-        new.replace(target)
+    try:
+        place, original = find_file(target), find_file(source)
+        with original.opened() as file:
+            there = place.status()
+            same = there is not None and os.path.samestat(there, file.status)
+            with beside(file, place, write, kept=same) as new:
+                now = later_than_index(place.folder)
+                new.take_place((now, now))
+    except OSError as error:
+        raise UnreadableError(f"cannot be written: {error.strerror}", where=target) from error
 
 
 def _write(file: IO[bytes], data: bytes) -> None:

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, Final, Literal, Protocol
 
 from buildinfo.apk.beside import Beside, Digest
@@ -20,6 +19,7 @@ from buildinfo.apk.signature import is_signature
 from buildinfo.apk.tar import TarReader
 from buildinfo.errors import FormatError, UnreadableError
 from buildinfo.opening import open_file
+from buildinfo.places import Source
 
 MAX_SIGNATURES: Final = 32
 """Most signature members of one file."""
@@ -259,7 +259,7 @@ class PackageStream:
         )
 
 
-def open_unbuffered(path: Path) -> BinaryIO:
+def open_unbuffered(path: Source) -> BinaryIO:
     """Opens a file for reading.
 
     Raises:
@@ -273,7 +273,7 @@ def open_unbuffered(path: Path) -> BinaryIO:
 
 @contextmanager
 def open_package(
-    path: Path, *, raw_headers: bool = False, watch: Callable[[], Watcher | None] = lambda: None
+    path: Source, *, raw_headers: bool = False, watch: Callable[[], Watcher | None] = lambda: None
 ) -> Iterator[PackageStream]:
     """Opens a package for one pass over its segments; see `PackageStream`.
 
@@ -284,13 +284,13 @@ def open_package(
         yield PackageStream(file, where=path, beside=beside, raw_headers=raw_headers, watch=watch)
 
 
-def iter_segments(path: Path, *, raw_headers: bool = False) -> Iterator[OpenSegment]:
+def iter_segments(path: Source, *, raw_headers: bool = False) -> Iterator[OpenSegment]:
     """The segments of a package, one after the other; see `PackageStream.segments`."""
     with open_package(path, raw_headers=raw_headers) as package:
         yield from package.segments()
 
 
-def read_head(path: Path) -> list[bytes]:
+def read_head(path: Source) -> list[bytes]:
     """The uncompressed tars of the signature segments and, last, of the control segment; the reader bounds them.
 
     Raises:

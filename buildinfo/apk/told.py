@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import zlib
-from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
 from buildinfo.apk.framing import GzipReader
@@ -16,8 +15,9 @@ from buildinfo.apk.segments import MAX_CONTROL_TAR, MAX_SIGNATURES
 from buildinfo.apk.signature import is_signature
 from buildinfo.apk.tar import TarReader
 from buildinfo.apk.tarheader import BLOCK
-from buildinfo.errors import BuildinfoError
+from buildinfo.errors import BuildinfoError, UnreadableError
 from buildinfo.opening import open_file
+from buildinfo.places import Source
 
 Told = Literal["package", "index", "signatures", "adb"]
 
@@ -45,12 +45,12 @@ def told(content: bytes | BinaryIO) -> Told | None:
     return _told(GzipReader(file, where=None)) if head.startswith(_GZIP) and _may_hold_tar(head) else None
 
 
-def told_path(path: Path) -> Told | None:
+def told_path(path: Source) -> Told | None:
     """What a file is to apk; None if it is nothing of apk's, or cannot be read."""
     try:
         with open_file(path) as file:
             return told(file)
-    except OSError:
+    except (OSError, UnreadableError):
         return None
 
 

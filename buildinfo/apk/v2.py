@@ -11,7 +11,6 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from buildinfo.apk.pkginfo import MAX_SIZE as MAX_PKGINFO
@@ -21,6 +20,7 @@ from buildinfo.apk.signature import Signature, read_signature
 from buildinfo.apk.tar import Member, TarReader
 from buildinfo.apk.tarheader import NO_RECORDS
 from buildinfo.errors import FormatError, IntegrityError
+from buildinfo.places import Source
 
 __all__ = ["ControlFile", "Member", "Package", "Segment", "Signature", "iter_segments", "read_package"]
 
@@ -102,7 +102,7 @@ class Observer:
 
 
 def read_package(
-    path: Path,
+    path: Source,
     *,
     members: bool = True,
     records: bool = True,
@@ -182,7 +182,7 @@ class _Data(NamedTuple):
     members: list[Member]
 
 
-def read_control(part: OpenSegment, path: Path) -> Control:
+def read_control(part: OpenSegment, path: Source) -> Control:
     """Reads the control segment.
 
     Args:
@@ -230,7 +230,7 @@ def _slimmer(records: bool, raw_headers: bool) -> Callable[[Member], Member]:
 
 
 def _read_data(
-    part: OpenSegment, path: Path, keep: bool, slim: Callable[[Member], Member], observer: Observer | None
+    part: OpenSegment, path: Source, keep: bool, slim: Callable[[Member], Member], observer: Observer | None
 ) -> _Data:
     installed_size = count = held = 0
     members: list[Member] = []
@@ -253,7 +253,7 @@ def _read_data(
     return _Data(part.close(), installed_size, count, members)
 
 
-def _check_sha1(member: Member, content: Iterator[memoryview], path: Path) -> None:
+def _check_sha1(member: Member, content: Iterator[memoryview], path: Source) -> None:
     """Compares a file's content, or a link's target, with the checksum that abuild-tar wrote: of a target that is
     longer than the field of the header it hashes what stands there."""
     if member.type == "symlink":
@@ -273,7 +273,7 @@ def _check_sha1(member: Member, content: Iterator[memoryview], path: Path) -> No
         )
 
 
-def _check_datahash(pkginfo: PkgInfo, data: Segment, path: Path) -> None:
+def _check_datahash(pkginfo: PkgInfo, data: Segment, path: Source) -> None:
     if pkginfo.datahash is None:
         raise FormatError(".PKGINFO has no datahash", where=path, segment="control")
     if pkginfo.datahash != data.sha256:

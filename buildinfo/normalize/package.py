@@ -6,8 +6,8 @@ The old file stays where it is until the new one was written beside it, read bac
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from buildinfo.normalize.inspect import Inspection
 from buildinfo.normalize.job import LeftAlone, Policy, Report, Skipped
 from buildinfo.normalize.place import beside, later_than_index
 from buildinfo.normalize.rewrite import Rewrite, copy
+from buildinfo.places import Place, Source, find_file
 
 SignatureFate = Literal["none", "kept", "removed", "made anew"]
 
@@ -82,19 +83,36 @@ class Normalized:
 class Inspected:
     """A package that was read, and is to be written. Close it when done.
 
+    It is held open meanwhile, and its path is resolved once: what is read again, and replaced, is what was read first.
+
     Args:
         path: the package.
         settings: how to normalize it.
+
+    Attributes:
+        path: the same.
+        file: the package, held open.
 
     Raises:
         FormatError, IntegrityError, UnreadableError: it cannot be read.
     """
 
-    def __init__(self, path: Path, settings: Settings) -> None:
+    def __init__(self, path: Path | Place, settings: Settings) -> None:
         self.path = path
         self._settings = settings
         self._package: Package
-        self._inspect({})
+        self._inspection: Inspection
+        self._files = ExitStack()
+        try:
+            self._place = _place_of(path)
+            self.file = self._files.enter_context(self._place.opened())
+        except OSError as error:
+            raise UnreadableError(f"cannot be opened: {error.strerror}", where=path) from error
+        try:
+            self._inspect({})
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def report(self) -> Report:
@@ -109,15 +127,16 @@ class Inspected:
     def keep(self, vouched: Mapping[str, str]) -> None:
         """Leaves contents alone that somebody vouches for: their SHA-256 -> why."""
         if vouched.keys() & (self.report.digests or {}).keys():
-            self.close()
+            self._inspection.close()
             self._inspect(vouched)
 
-    def finish(self, output: Path | None = None, *, check: bool = False) -> Normalized:
+    def finish(self, output: Path | Place | None = None, *, check: bool = False) -> Normalized:
         """Writes what is to change; see `normalize_package`."""
-        path, settings, inspection, package = self.path, self._settings, self._inspection, self._package
+        settings, inspection, package = self._settings, self._inspection, self._package
         lean = replace(package, members=(), control_members=())
+        target = None if output is None else _place_of(output)
         try:
-            rewrite = Rewrite(path, lean, inspection, settings.sign, settings.threads)
+            rewrite = Rewrite(self.file, lean, inspection, settings.sign, settings.threads)
             if rewrite.needed:
                 why = damage(lean, (entry.key for entry in inspection.entries), settings.expected)
                 if why is not None:
@@ -126,20 +145,46 @@ class Inspected:
                 rewrite.note()
             elif rewrite.needed:
                 package = self._package = lean  # 100,000 members need not be held twice
-                package = _replace(path, output or path, rewrite.write, settings, inspection.report)
-            elif output is not None and not check:
-                _replace(path, output, partial(copy, path), settings, inspection.report)
+                package = self._write(target, rewrite.write)
+            elif target is not None and not check:
+                self._write(target, partial(copy, self.file))
         except LeftAlone as reason:
-            if output is not None and not check:
-                _replace(path, output, partial(copy, path), settings, inspection.report)
-            return _stays(path, str(reason), settings, inspection.report)
+            if target is not None and not check:
+                self._write(target, partial(copy, self.file))
+            return self._left(str(reason))
         fate: SignatureFate = "none"
         if package.signatures or rewrite.signature_lost:
             fate = "kept" if not rewrite.signature_lost else "made anew" if settings.sign else "removed"
         return Normalized(package, rewrite.needed, inspection.report, fate)
 
     def close(self) -> None:
-        self._inspection.close()
+        """Lets go of it; once."""
+        self._files.close()
+
+    def _write(self, output: Place | None, write: Callable[[IO[bytes]], None]) -> Package:
+        """Writes a package beside its place, verifies it, and renames it into place."""
+        target = output or self._place
+        there = target.status()
+        same = there is not None and os.path.samestat(there, self.file.status)
+        with beside(self.file, target, write, kept=output is None or same) as new:
+            try:
+                with new.opened() as written:
+                    package = read_package(written, members=self._settings.members, records=False)
+            except BuildinfoError as error:  # never lose a package to a mistake of ours
+                raise UnreadableError(f"what was to replace it does not verify: {error}", where=self.path) from error
+            if self._settings.commit:
+                self._settings.commit(package, self.report)
+            now = later_than_index(target.folder)
+            new.take_place((now, now))
+        return package
+
+    def _left(self, why: str) -> Normalized:
+        """The package, which is left as it is, and why."""
+        report = self.report
+        report.changes.clear()
+        report.skipped.append(Skipped("", "package", why))
+        package = read_package(self.file, members=self._settings.members, records=False)
+        return Normalized(package, False, report, "kept" if package.signatures else "none", why)
 
     def _inspect(self, vouched: Mapping[str, str]) -> None:
         settings = self._settings
@@ -152,19 +197,41 @@ class Inspected:
             settings.trusted,
             settings.threads,
         )
-        try:
-            package = read_package(self.path, members=settings.members, records=False, observer=self._inspection)
-            if settings.accept:
-                settings.accept(package)
-            self._inspection.finish()
-        except BaseException:
-            self.close()
-            raise
+        self._files.callback(self._inspection.close)
+        package = read_package(self.file, members=settings.members, records=False, observer=self._inspection)
+        if settings.accept:
+            settings.accept(package)
+        self._inspection.finish()
         self._package = package
 
 
+class Siblings:
+    """Packages that are normalized together; what build each is of is found out once, and only where it is asked.
+
+    Args:
+        packages: the packages.
+    """
+
+    def __init__(self, packages: Sequence[Source]) -> None:
+        self._packages = packages
+        self._builds: dict[tuple[str | None, str] | None, list[Source]] | None = None
+
+    def of(self, package: Source) -> Iterator[Source]:
+        """The packages of the same build as `package`."""
+        if self._builds is None:
+            self._builds = {}
+            for each in self._packages:
+                self._builds.setdefault(_build_of(each), []).append(each)
+        yield from self._builds.get(_build_of(package), ())
+
+
 def normalize_package(
-    path: Path, settings: Settings, *, output: Path | None = None, check: bool = False, siblings: Sequence[Path] = ()
+    path: Path | Place,
+    settings: Settings,
+    *,
+    output: Path | Place | None = None,
+    check: bool = False,
+    siblings: Siblings | None = None,
 ) -> Normalized:
     """Normalizes a package.
 
@@ -173,7 +240,7 @@ def normalize_package(
         settings: how.
         output: where to write the result, changed or not; in place if None.
         check: write nothing.
-        siblings: other packages: those of the same build may state digests of its files.
+        siblings: other packages: those of the same build may state digests of its files; nobody, if None.
 
     Raises:
         FormatError, IntegrityError: it cannot be read. It is not touched.
@@ -181,11 +248,11 @@ def normalize_package(
         MissingToolError: the canonical framing cannot be made on this machine. It is not touched.
     """
     with closing(Inspected(path, settings)) as inspected:
-        keep_vouched([inspected], (each for each in siblings if _build_of(each) == _build_of(path)))
+        keep_vouched([inspected], () if siblings is None else siblings.of(path))
         return inspected.finish(output, check=check)
 
 
-def keep_vouched(packages: Sequence[Inspected], others: Iterable[Path] = ()) -> None:
+def keep_vouched(packages: Sequence[Inspected], others: Iterable[Source] = ()) -> None:
     """Leaves alone what packages of one build, and others that are only searched, state digests of.
 
     Raises:
@@ -205,15 +272,7 @@ def keep_vouched(packages: Sequence[Inspected], others: Iterable[Path] = ()) -> 
         package.keep(search.reasons(package.path.name))
 
 
-def _stays(path: Path, why: str, settings: Settings, report: Report) -> Normalized:
-    """A package that is left as it is, and why."""
-    report.changes.clear()
-    report.skipped.append(Skipped("", "package", why))
-    package = read_package(path, members=settings.members, records=False)
-    return Normalized(package, False, report, "kept" if package.signatures else "none", why)
-
-
-def _build_of(path: Path) -> tuple[str | None, str] | None:
+def _build_of(path: Source) -> tuple[str | None, str] | None:
     """Origin and version of a package; None of what is none."""
     try:
         with open_package(path) as package:
@@ -224,18 +283,5 @@ def _build_of(path: Path) -> tuple[str | None, str] | None:
     return pkginfo.origin or pkginfo.pkgname, pkginfo.pkgver
 
 
-def _replace(
-    path: Path, target: Path, write: Callable[[IO[bytes]], None], settings: Settings, report: Report
-) -> Package:
-    """Writes a package beside the target, verifies it, and renames it into place."""
-    with beside(path, target, write, kept=target == path) as new:
-        try:
-            package = read_package(new, members=settings.members, records=False)
-        except BuildinfoError as error:  # never lose a package to a mistake of ours
-            raise UnreadableError(f"what was to replace it does not verify: {error}", where=path) from error
-        if settings.commit:
-            settings.commit(package, report)
-        now = later_than_index(target.parent)
-        os.utime(new, (now, now))
-        new.replace(target)
-    return package
+def _place_of(path: Path | Place) -> Place:
+    return path if isinstance(path, Place) else find_file(path)

@@ -1,4 +1,8 @@
-"""A new file in the place of an old one: whole or not at all, with the owner, mode and attributes of the old one."""
+"""A new file in the place of an old one: whole or not at all, with the owner, mode and attributes of the old one.
+
+All is done in a folder that is held open, with names that nobody can foresee; what the new file gets comes from the
+file that was read, and not from what has its name by then.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,55 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import IO, Final
 
 from buildinfo.errors import UnreadableError
-from buildinfo.leftovers import WHOLE, create, part_name, sweep
+from buildinfo.leftovers import PART, WHOLE, create, part_name, sweep_opened
+from buildinfo.places import Folder, Opened, Place
 
 INDEX: Final = "APKINDEX.tar.gz"
 
+_PIECE: Final = 1 << 20
+_swept: set[tuple[int, int]] = set()
+
+
+class New:
+    """A file that was written beside its place.
+
+    Attributes:
+        descriptor: of the file.
+        name: its name, for the time being.
+    """
+
+    def __init__(self, descriptor: int, folder: int, name: str, target: Place) -> None:
+        self.descriptor = descriptor
+        self.name = name
+        self._folder = folder
+        self._target = target
+
+    def opened(self) -> Opened:
+        """The file, to be read; to be closed."""
+        return Opened(os.dup(self.descriptor), self._target.path)
+
+    def take_place(self, times: tuple[int, int]) -> None:
+        """Puts it in its place, with these times of access and modification, in nanoseconds."""
+        os.utime(self.descriptor, ns=times)
+        self.rename(self._target.name)
+
+    def rename(self, name: str) -> None:
+        """Gives it another name in its folder."""
+        os.rename(self.name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        self.name = name
+
+    def remove(self) -> None:
+        """Takes its name away, whatever that is."""
+        os.unlink(self.name, dir_fd=self._folder)
+
 
 @contextmanager
-def beside(source: Path, target: Path, write: Callable[[IO[bytes]], None], *, kept: bool) -> Iterator[Path]:
-    """Writes a new file in the folder of `target`, to be renamed to it; gone afterwards if it was not.
+def beside(source: Opened, target: Place, write: Callable[[IO[bytes]], None], *, kept: bool) -> Iterator[New]:
+    """Writes a new file in the folder of `target`, to take its place; gone afterwards if it got no other name.
 
     What an interrupted run left in that folder is removed first, once for each folder.
 
@@ -33,102 +72,104 @@ def beside(source: Path, target: Path, write: Callable[[IO[bytes]], None], *, ke
     Raises:
         UnreadableError: it cannot be written or renamed, or would have another owner.
     """
-    new = target.parent / part_name()
-    held = -1
     try:
-        if target.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        _sweep_once(target.parent)
-        held = create(new, 0o600)
-        with os.fdopen(os.dup(held), "w+b") as file:
-            write(file)
-            file.flush()
-            _keep_status(file, source, kept=kept)
-            os.fsync(file.fileno())
-        yield new
+        if target.fault is not None:
+            raise target.fault
+        with target.folder.held() as folder:
+            status = target.status()
+            if status is not None and stat.S_ISDIR(status.st_mode):
+                raise IsADirectoryError(errno.EISDIR, "it is a folder")
+            _sweep_once(folder)
+            unnamed = part_name()
+            new = New(create(unnamed, 0o600, folder=folder), folder, unnamed, target)
+            try:
+                with os.fdopen(os.dup(new.descriptor), "w+b") as file:
+                    write(file)
+                    file.flush()
+                    _keep_status(file.fileno(), source, kept=kept)
+                    os.fsync(file.fileno())
+                yield new
+            finally:
+                if new.name == unnamed:
+                    with suppress(FileNotFoundError):
+                        new.remove()
+                os.close(new.descriptor)
     except OSError as error:
         raise UnreadableError(f"cannot be written: {error.strerror}", where=target) from error
-    finally:
-        new.unlink(missing_ok=True)
-        if held >= 0:
-            os.close(held)
 
 
-@cache
-def _sweep_once(folder: Path) -> None:
-    sweep(folder)
+def _sweep_once(folder: int) -> None:
+    status = os.fstat(folder)
+    if (inode := (status.st_dev, status.st_ino)) in _swept:
+        return
+    _swept.add(inode)
+    with suppress(OSError):
+        listed = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            sweep_opened(listed)
+        finally:
+            os.close(listed)
 
 
-def later_than_index(folder: Path) -> float:
-    """Now, or a second after the index: apk keeps what an index says of a package that is older than it."""
-    try:
-        return max(time.time(), int((folder / INDEX).stat().st_mtime) + 1)
-    except FileNotFoundError:
-        return time.time()
+def later_than_index(folder: Folder) -> int:
+    """Now, or a second after the index, in nanoseconds: apk keeps what an index says of a package that is older."""
+    index = Place(folder, INDEX).status()
+    return max(time.time_ns(), 0 if index is None else (int(index.st_mtime) + 1) * 10**9)
 
 
-def write_over(target: Path, new: Path) -> None:
-    """Writes the bytes of `new` into `target`, so that its other names show them too; its times change.
+def write_over(target: Place, old: Opened, new: New) -> None:
+    """Writes the bytes of `new` into the file that `old` is, so that its other names show them too, and its times stay.
 
-    Meanwhile the new file has another name, with the inode of the target in it, which stays where this is interrupted:
+    Meanwhile the new file has another name, with the inode of the old one in it, which stays where this is interrupted:
     nothing is lost.
 
     Raises:
-        UnreadableError: it was written in part.
+        UnreadableError: it was written in part, or is another file by now.
         OSError: it cannot be written, and was not.
     """
-    with _opened(target) as file:
-        whole = new.rename(new.with_suffix(f".{os.fstat(file.fileno()).st_ino}{WHOLE}"))
+    with os.fdopen(_opened(target, old), "r+b") as file, new.opened() as whole:
+        new.rename(f"{new.name.removesuffix(PART)}.{old.status.st_ino}{WHOLE}")
         try:
-            with whole.open("rb") as source:
-                while piece := source.read(1 << 20):
-                    file.write(piece)
+            reader = whole.open()
+            while piece := reader.read(_PIECE):
+                file.write(piece)
             file.truncate()
             file.flush()
             # Writing took its capabilities, and where the writer is not root its setuid bit.
-            _keep_status(file, whole, kept=True)
+            _keep_status(file.fileno(), whole, kept=True)
+            os.utime(file.fileno(), ns=(old.status.st_atime_ns, old.status.st_mtime_ns))
             os.fsync(file.fileno())
         except OSError as error:
-            mend = f"its new content is in {whole}"
+            mend = f"its new content is in {Place(target.folder, new.name).path}"
             raise UnreadableError(f"was written in part: {error.strerror}", where=target, mend=mend) from error
-    whole.unlink()
+    new.remove()
 
 
-def _opened(target: Path) -> IO[bytes]:
+def _opened(target: Place, old: Opened) -> int:
     try:
-        return target.open("r+b")
+        return target.open_to_write(old)
     except PermissionError:
-        mode = stat.S_IMODE(target.stat().st_mode)
-        target.chmod(mode | stat.S_IWUSR)  # the new file brings the old mode along
+        mode = stat.S_IMODE(old.status.st_mode)
+        os.fchmod(old.descriptor, mode | stat.S_IWUSR)  # the new file brings the old mode along
         try:
-            return target.open("r+b")
+            return target.open_to_write(old)
         except OSError:
-            target.chmod(mode)
+            os.fchmod(old.descriptor, mode)
             raise
 
 
-def _keep_status(file: IO[bytes], source: Path, *, kept: bool) -> None:
-    old, new = source.stat(), os.fstat(file.fileno())
+def _keep_status(file: int, source: Opened, *, kept: bool) -> None:
+    old, new = os.fstat(source.descriptor), os.fstat(file)
     if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
         try:
-            os.fchown(file.fileno(), old.st_uid, old.st_gid)
+            os.fchown(file, old.st_uid, old.st_gid)
         except OSError:
             if kept:
                 raise
-    os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
-    for name, value in _attributes(source).items():
+    os.fchmod(file, stat.S_IMODE(old.st_mode))
+    for name, value in source.attributes().items():
         try:
-            os.setxattr(file.fileno(), name, value)
+            os.setxattr(file, name, value)
         except OSError:
             if kept and name != "security.selinux":  # which the machine's policy sets
                 raise
-
-
-def _attributes(path: Path) -> dict[str, bytes]:
-    """The extended attributes, access lists and capabilities among them."""
-    try:
-        return {name: os.getxattr(path, name) for name in os.listxattr(path)}
-    except OSError as error:
-        if error.errno != errno.ENOTSUP:
-            raise
-        return {}

@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import IO, Final
 
 from buildinfo.apk.accepted import refusal
@@ -19,10 +18,12 @@ from buildinfo.apk.tar import CHECKSUM_KEY, Member, TarReader
 from buildinfo.apk.tarheader import BLOCK
 from buildinfo.apk.tarpatch import Headers
 from buildinfo.apk.v2 import Package
+from buildinfo.errors import UnreadableError
 from buildinfo.normalize.headers import HeaderRules
 from buildinfo.normalize.inspect import Inspection
 from buildinfo.normalize.job import Change, LeftAlone, Skipped
 from buildinfo.normalize.order import PIECE, Content, is_sorted, sortable, sorted_members
+from buildinfo.places import Opened
 
 RECORD: Final = 20 * BLOCK
 """tar's record: the data segment is padded to a multiple of it."""
@@ -38,13 +39,13 @@ class Rewrite:
 
     def __init__(
         self,
-        path: Path,
+        source: Opened,
         package: Package,
         inspection: Inspection,
         sign: Callable[[bytes, Signature], bytes] | None,
         threads: int,
     ) -> None:
-        self._path = path
+        self._source = source
         self._package = package
         self._seen = inspection
         self._forms = inspection.policy.forms
@@ -52,7 +53,8 @@ class Rewrite:
         self._sign = sign
         self._threads = threads
         self._sort = self._is_to_be_sorted()
-        *self._signatures, self._control = read_head(path)
+        *self._signatures, self._control = read_head(source)
+        self._require_same(hashlib.sha256(self._control).hexdigest(), package.control.tar_sha256)
         trailer = self._trailer(package.data.tar_size - package.data.trailer_size)
         self._ends_otherwise = trailer != package.data.trailer_size
         self._control_rules = HeaderRules(inspection.policy, one_time=inspection.one_time)
@@ -164,7 +166,7 @@ class Rewrite:
 
     def _members(self) -> Iterator[tuple[int, Member, Content]]:
         """The members of the data segment in the order they are to have, header blocks included."""
-        with open_package(self._path, raw_headers=True) as package, tempfile.TemporaryFile() as plain:
+        with open_package(self._source, raw_headers=True) as package, tempfile.TemporaryFile() as plain:
             for segment in package.segments():
                 if segment.kind != "data":
                     continue
@@ -173,6 +175,7 @@ class Rewrite:
                 else:
                     for member, content in segment.tar:
                         yield member.offset, member, content
+                self._require_same(segment.close().sha256, self._package.data.sha256)
             if self._sort:
                 yield from sorted_members(plain, self._seen.entries)
 
@@ -191,7 +194,7 @@ class Rewrite:
 
     def _new_control(self, datahash: str) -> bytes:
         """The control tar, with the hash and the size of what will be the data segment in its .PKGINFO."""
-        tar = TarReader([self._control], where=self._path, segment="control", keep_headers=True)
+        tar = TarReader([self._control], where=self._source, segment="control", keep_headers=True)
         parts: list[bytes] = []
         for member, content in tar:
             raw = _accepted(self._control_rules.apply(member), member)
@@ -235,20 +238,24 @@ class Rewrite:
                 self._note("framing", segment.sha256, hashlib.sha256(packed).hexdigest())
 
     def _copy_range(self, offset: int, size: int, file: IO[bytes]) -> None:
-        with self._path.open("rb") as source:
-            source.seek(offset)
-            while size and (piece := source.read(min(size, PIECE))):
-                file.write(piece)
-                size -= len(piece)
+        source = self._source.open()
+        source.seek(offset)
+        while size and (piece := source.read(min(size, PIECE))):
+            file.write(piece)
+            size -= len(piece)
+
+    def _require_same(self, found: str, digest: str) -> None:
+        """Nothing is signed, or made of anything, that was not looked at: who owns the file may write into it."""
+        if found != digest:
+            raise UnreadableError("it was changed meanwhile", where=self._source)
 
     def _note(self, step: str, before: str, after: str) -> None:
         self._report.changes.append(Change("", step, before, after))
 
 
-def copy(path: Path, file: IO[bytes]) -> None:
+def copy(source: Opened, file: IO[bytes]) -> None:
     """Writes a package as it is."""
-    with path.open("rb") as source:
-        shutil.copyfileobj(source, file, PIECE)
+    shutil.copyfileobj(source.open(), file, PIECE)
 
 
 def _spool(segment: OpenSegment, plain: IO[bytes]) -> None:

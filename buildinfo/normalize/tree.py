@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
-from pathlib import Path
-from typing import Any, Final
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
 
 from buildinfo.apk.told import told_path
 from buildinfo.errors import BuildinfoError
 from buildinfo.normalize.job import MAX_FILE, Change, Report
-from buildinfo.normalize.paths import Examined, FileResult, Request, examine, finish
+from buildinfo.normalize.paths import Examined, FileResult, Request, examine, finish, is_as_examined
 from buildinfo.normalize.vouchnames import SUFFIXES, signed_names
+from buildinfo.places import Folder, Opened, Place, find_file
+
+if TYPE_CHECKING:
+    from buildinfo.normalize.package import Siblings
 
 MANY: Final = 64
 """Files from which on several processes share the work."""
@@ -36,7 +41,7 @@ _LIST: Final = re.compile(
 
 _PIECE: Final = 1 << 20
 
-File = tuple[Path, bool]
+File = tuple[Place, bool]
 """A file, and whether it was named itself; see `paths.find_files`."""
 
 
@@ -57,19 +62,23 @@ def normalize_files(files: Iterable[File], request: Request, jobs: int = 1) -> I
         held += len(each.data or b"")
         if held > HELD and each.data is not None:
             examined[number] = each._replace(data=None)
-    packages = [path for (path, _), each in zip(found, examined, strict=True) if each.result is None]
-    candidates = {path: each for (path, _), each in zip(found, examined, strict=True) if each.digests}
+    packages = [place for (place, _), each in zip(found, examined, strict=True) if each.result is None]
+    siblings = _siblings(packages)
+    candidates = {place: each for (place, _), each in zip(found, examined, strict=True) if each.digests}
     vouched: Mapping[str, str] = {}
     if candidates:
-        named = [path for path, alone in found if alone]
-        vouched = vouched_beside(named, candidates, [path for path, _ in found], jobs)
+        named = [place for place, alone in found if alone]
+        vouched = vouched_beside(named, candidates, [place for place, _ in found], jobs)
 
     def write(task: tuple[File, Examined]) -> FileResult:
-        (path, loose), each = task
+        (place, loose), each = task
         lost = each.data is None and each.result is not None and each.result.result in ("changed", "would-change")
-        if lost or vouched.keys() & each.digests.keys():
-            each = examine(path, request, loose=loose, vouched=vouched)
-        return finish(path, request, each, loose=loose, siblings=packages)
+        if lost or vouched.keys() & each.digests.keys() or not is_as_examined(place, each):
+            digests = each.digests
+            each = examine(place, request, loose=loose, vouched=vouched)
+            if each.digests.keys() - digests.keys():  # nobody looked for who vouches for that
+                return FileResult(place.path, "error", f"{place}: it was changed meanwhile")
+        return finish(place, request, each, loose=loose, siblings=siblings)
 
     tasks = list(zip(found, examined, strict=True))
     waiting = [task for task in tasks if task[1].result is None or task[1].digests]
@@ -78,8 +87,16 @@ def normalize_files(files: Iterable[File], request: Request, jobs: int = 1) -> I
         yield next(written) if each.result is None or each.digests else each.result
 
 
+def _siblings(packages: Sequence[Place]) -> Siblings | None:
+    if not packages:
+        return None
+    from buildinfo.normalize.package import Siblings
+
+    return Siblings(packages)
+
+
 def vouched_beside(
-    named: Sequence[Path], candidates: Mapping[Path, Examined], files: Sequence[Path] = (), jobs: int = 1
+    named: Sequence[Place], candidates: Mapping[Place, Examined], files: Sequence[Place] = (), jobs: int = 1
 ) -> dict[str, str]:
     """Who vouches for what would change: SHA-256 of a content -> why it stays.
 
@@ -91,17 +108,17 @@ def vouched_beside(
     """
     from buildinfo.normalize.vouch import Search
 
-    everything = list(dict.fromkeys((*(files or named), *chain.from_iterable(map(_beside, named)))))
+    everything = list({place.path: place for place in (*(files or named), *_beside(named))}.values())
     reports = [_report(each) for each in candidates.values()]
     search = Search(reports)
-    names = [str(path) for path in everything]
-    changes = [Change(str(path), "", _own(each), "") for path, each in candidates.items()]
+    names = [place.path for place in everything]
+    changes = [Change(place.path, "", _own(each), "") for place, each in candidates.items()]
     search.signed(dict(signed_names(dict.fromkeys(names))), changes)
     search.names(names)
 
-    def look(path: Path) -> dict[str, Any]:
+    def look(place: Place) -> dict[str, Any]:
         before = dict(search.found)
-        _search(search, path)
+        _search(search, place)
         return {key: voucher for key, voucher in search.found.items() if key not in before}
 
     for found in _shared(look, everything, jobs):
@@ -135,39 +152,56 @@ def _own(each: Examined) -> str:
     return next((change.before for change in changes if not change.path), "")
 
 
-def _search(search: Any, path: Path) -> None:
+def _search(search: Any, place: Place) -> None:
     """Searches one file; what cannot be read states nothing."""
     if search.done:
         return
     try:
-        if told_path(path) == "package":
-            search.package(path)
+        with place.opened() as file:
+            _search_opened(search, file)
+    except (BuildinfoError, OSError):
+        pass
+
+
+def _search_opened(search: Any, file: Opened) -> None:
+    if told_path(file) == "package":
+        with suppress(BuildinfoError):
+            search.package(file)
             return
-    except BuildinfoError:
-        pass
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size > MAX_FILE:
-                search.stream(iter(lambda: file.read(_PIECE), b""), str(path))
-            else:
-                search.file(file.read(), str(path))
-            attributes = os.listxattr(file.fileno())
-            values = [os.getxattr(file.fileno(), name) for name in attributes]
-            search.stream(values, str(path))
-    except OSError:
-        pass
+    if file.size > MAX_FILE:
+        reader = file.open()
+        search.stream(iter(lambda: reader.read(_PIECE), b""), file.path)
+    else:
+        search.file(file.open().read(file.size), file.path)
+    search.stream(file.attributes().values(), file.path)
 
 
-def _beside(path: Path) -> list[Path]:
-    """Signatures and digests of a file, and lists of digests, in its folder."""
-    found = []
-    try:
-        with os.scandir(path.parent) as entries:
-            for entry in entries:
-                name = entry.name
-                own = name.startswith(f"{path.name}.") or (name.startswith(path.stem) and name.endswith(SUFFIXES))
-                if (own or _LIST(name)) and entry.is_file() and entry.stat().st_size <= LARGEST_LIST:
-                    found.append(path.parent / name)
-    except OSError:
-        pass
-    return sorted(found)
+def _beside(named: Sequence[Place]) -> Iterator[Place]:
+    """Signatures and digests of files, and lists of digests, in their folders."""
+    folders: dict[str, tuple[Folder, list[str]]] = {}
+    for place in named:
+        if place.fault is None:
+            folders.setdefault(os.path.dirname(place.path), (place.folder, []))[1].append(place.name)  # noqa: PTH120
+    for path, (folder, names) in folders.items():
+        belongs = _belonging(names)
+        with suppress(OSError):
+            for name, status in folder.entries():
+                if status is None or not (_LIST(name) or belongs(name)):
+                    continue
+                with suppress(BuildinfoError, OSError):
+                    found = find_file(name, folder)  # may be a link
+                    target = found.status()
+                    if target is not None and stat.S_ISREG(target.st_mode) and target.st_size <= LARGEST_LIST:
+                        yield Place(found.folder, found.name, os.path.join(path, name))  # noqa: PTH118
+
+
+def _belonging(files: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a name is one of the files' and an ending, or that of a signature that begins as one of them does."""
+    whole, stems = set(files), {PurePosixPath(file).stem for file in files}
+
+    def belongs(name: str) -> bool:
+        if any(name[:at] in whole for at, letter in enumerate(name) if letter == "."):
+            return True
+        return name.endswith(SUFFIXES) and any(name[:end] in stems for end in range(1, len(name) + 1))
+
+    return belongs

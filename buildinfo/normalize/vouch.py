@@ -11,13 +11,13 @@ looked for where the change would change them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from buildinfo.apk.segments import open_package
 from buildinfo.normalize.digests import LONGEST, Digests, Hit, Seeker
 from buildinfo.normalize.inside import Part, parts, said_of
 from buildinfo.normalize.job import MAX_FILE, Change, Report
+from buildinfo.places import Source
 
 
 class Voucher(NamedTuple):
@@ -89,7 +89,7 @@ class Search:
             self._note(self._seeker.search(data), path, place)
             last = data[-LONGEST:]
 
-    def package(self, path: Path) -> None:
+    def package(self, path: Source) -> None:
         """Searches a package: scripts, names, attributes and files.
 
         Raises:
