@@ -16,7 +16,10 @@ Decisions:
 - The zip importer of Python takes a module for stale whose time is not its source's, so a module inside is told the
   time that its source gets.
 - RECORD of a wheel has the hashes of its members, so their content stays as it is.
-- Members are not moved where bytes between them belong to no record, or where extra fields align their data.
+- Members are not moved where bytes between them belong to no record, where extra fields align their data, or where
+  something is read by their order: see `ziporder`.
+- Permissions are those of a umask of 022, where a umask is what decided: not of what is no plain file or folder, or has
+  a setuid, setgid or sticky bit.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from collections.abc import Callable
 from typing import Final
 
 from buildinfo.errors import FormatError
-from buildinfo.normalize import jar, ziprecords
+from buildinfo.normalize import jar, ziporder, ziprecords
 from buildinfo.normalize.job import Job, LeftAlone, Signed
 from buildinfo.normalize.registry import HEAD, kind_of
 from buildinfo.normalize.vouchnames import signed_among
@@ -36,9 +39,8 @@ from buildinfo.normalize.ziprecords import DEFLATED, STORED, Archive, Member
 from buildinfo.normalize.zipstamps import Clock, stamp
 
 _UNIX: Final = 3
+_DOS_FOLDER: Final = 0x10
 _AES: Final = 0x9901
-_ALIGNING: Final = frozenset((0xD935, 0x4246))
-"""Extra fields that align data: Android's zipalign, PyTorch."""
 _SNIFF: Final = 4096
 """Compressed bytes that are inflated to tell the kind of a member."""
 _LEVELS: Final = (6, 9, 3, 1)
@@ -52,9 +54,7 @@ _SIGNATURE: Final = re.compile(
 )
 """Names of members that sign archives or list hashes of their blocks: jar and XPI; ODF, EPUB and ASiC; OOXML and VSIX;
 iOS, phar, Appx, NuGet, wheels."""
-_ON_CLASS_PATH: Final = (b".jar", b".zip", b".war", b".rar")
-_RECORD: Final = re.compile(rb"[^/]+\.dist-info/RECORD").fullmatch
-_DIST_INFO: Final = re.compile(rb"[^/]+\.dist-info/").match
+_SPECIAL: Final = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 _ANDROID: Final = frozenset((b"AndroidManifest.xml", b"classes.dex"))
 _CACHED: Final = re.compile(r"(.*/|)__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
 
@@ -83,16 +83,16 @@ class Zip:
             for member in archive.members:
                 _permit(member)
         if self.moves and jar.MANIFEST in names:
-            archive.drop(jar.left_behind)
-        if self.moves and job.form(self.name):
-            _sort(archive, names)
-        if not _aligned(archive):
+            archive.drop(lambda member: _is_left_behind(member, job))
+        if self.moves and job.form(self.name) and (why := ziporder.sort(archive)) is not None:
+            job.skipped(self.name, why)
+        if not ziporder.aligned(archive):
             self._normalize_contents(archive, names, job, sources)
         result = ziprecords.write(archive)
         return data if result == data else result
 
     def _normalize_contents(self, archive: Archive, names: set[bytes], job: Job, sources: dict[str, int]) -> None:
-        recorded = any(map(_RECORD, names))
+        recorded = any(map(ziporder.RECORD, names))
         for member in archive.members:
             if not member.size or member.method not in (STORED, DEFLATED):
                 continue
@@ -157,44 +157,32 @@ def _stamp(archive: Archive, job: Job, *, zoneless: bool) -> dict[str, int]:
     return sources
 
 
+def _is_left_behind(member: Member, job: Job) -> bool:
+    """Whether a member of a jar is what a compiler left there, by its content."""
+    if not jar.may_be_left_behind(member.name) or not member.size <= jar.LARGEST_LEFT:
+        return False
+    if member.method not in (STORED, DEFLATED) or stat.S_IFMT(_mode(member)) not in (0, stat.S_IFREG):
+        return False
+    return jar.is_left_behind(member.name, _unpack(member, job))
+
+
+def _mode(member: Member) -> int:
+    """The type and permissions of a member; 0 where no Unix wrote them."""
+    return int.from_bytes(member.central[40:42], "little") if member.central[5] == _UNIX else 0
+
+
 def _permit(member: Member) -> None:
-    """Writes the permissions of a file or directory, where a Unix wrote them."""
-    central = member.central
-    mode = int.from_bytes(central[40:42], "little")
-    if central[5] != _UNIX or stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+    """Writes the permissions of a file or directory, where a Unix wrote them, and a umask may have decided on them."""
+    central, mode = member.central, _mode(member)
+    folder = member.name.endswith(b"/")
+    plain = stat.S_IFMT(mode) in (0, stat.S_IFDIR if folder else stat.S_IFREG)
+    if central[5] != _UNIX or not plain or mode & _SPECIAL or (central[38] & _DOS_FOLDER and not folder):
         return
-    if member.name.endswith(b"/"):
-        attributes = (stat.S_IFDIR | 0o755) << 16 | 0x10
+    if folder:
+        attributes = (stat.S_IFDIR | 0o755) << 16 | _DOS_FOLDER
     else:
         attributes = (stat.S_IFREG | (0o755 if mode & 0o100 else 0o644)) << 16
     central[38:42] = attributes.to_bytes(4, "little")
-
-
-def _aligned(archive: Archive) -> bool:
-    return any(kind in _ALIGNING for member in archive.members for kind, _ in member.extras(member.local))
-
-
-def _sort(archive: Archive, names: set[bytes]) -> None:
-    """Orders the members by name. What readers want first stays first: the manifest of a jar, the type of an epub or
-    OpenDocument file, which no extra field may part from the start. Metadata of a wheel comes last, RECORD at the end
-    of it, as PEP 427 has it. Archives inside a jar keep their order in each folder: it may be a class path."""
-    if _aligned(archive) or archive.loose:
-        return
-    first = archive.members[0] if archive.members else None
-    typed = first if first and first.name == b"mimetype" and first.method == STORED else None
-    manifest = jar.MANIFEST in names
-    wheel = any(map(_RECORD, names))
-
-    def place(member: Member) -> tuple[bool, int, bytes, bool]:
-        name = member.name
-        rank = jar.place(name) if manifest else 0
-        if wheel and _DIST_INFO(name):
-            rank = 4 if _RECORD(name) else 3
-        folder, slash, _ = name.rpartition(b"/")
-        on_path = manifest and name.endswith(_ON_CLASS_PATH)
-        return member is not typed, rank, folder + slash if on_path else name, on_path
-
-    archive.members = archive.directory = sorted(archive.directory, key=place)
 
 
 def _wanted(member: Member, job: Job) -> bool:

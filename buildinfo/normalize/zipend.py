@@ -121,6 +121,9 @@ def _find(data: bytes) -> int:
     while (at := data.rfind(_END_MAGIC, lowest, at)) >= 0:
         comment = at + _END
         if comment <= len(data) and comment + get(data, slice(comment - 2, comment)) == len(data):
+            # Python and others take the last one, whatever its comment is.
+            if data.find(_END_MAGIC, at + 1) >= 0:
+                raise LeftAlone("another end record stands in its comment")
             return at
     if _END_MAGIC in data:
         raise LeftAlone("bytes follow its end record, or the record is cut")

@@ -142,12 +142,15 @@ class Archive:
         """Whether bytes that belong to no record stand between the members."""
         return any(member.tail for member in self.members)
 
-    def drop(self, unwanted: Callable[[bytes], bool]) -> None:
-        """Takes members out by their names; bytes behind them that belong to no record stay."""
+    def drop(self, unwanted: Callable[[Member], bool]) -> None:
+        """Takes members out; bytes behind them that belong to no record stay."""
+        gone = {id(member) for member in self.members if unwanted(member)}
+        if not gone:
+            return
         kept: list[Member] = []
         loose = [self.prefix]
         for member in (*self.members, None):
-            if member is not None and unwanted(member.name):
+            if member is not None and id(member) in gone:
                 loose.append(member.tail)
                 continue
             if kept:
@@ -158,7 +161,7 @@ class Archive:
                 kept.append(member)
                 loose = [member.tail]
         self.members = kept
-        self.directory = [member for member in self.directory if not unwanted(member.name)]
+        self.directory = [member for member in self.directory if id(member) not in gone]
 
 
 def read(data: bytes) -> Archive:

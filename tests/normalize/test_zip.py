@@ -184,7 +184,7 @@ def test_members_are_ordered_and_permissions_normalized() -> None:
     """The order of readdir and the umask of the build would show."""
     data = archive(
         (info("z", mode=0o100600), b"1"),
-        (info("tool", mode=0o104711), b"2"),
+        (info("tool", mode=0o100711), b"2"),
         (info("dir/", mode=0o040700), b""),
         (info("link", mode=0o120777), b"tool"),
         (info("nul", mode=0o020666), b""),
@@ -233,9 +233,11 @@ def test_a_jar_has_its_manifest_first_and_no_traces_of_the_build() -> None:
         b"bnd-lastmodified: 1700000000000\r\nBuilt-By-Tool: x\r\nX: 1\r\n Built-By: no\r\n\r\nName: a\r\n"
     )
     plexus = "org.codehaus.plexus.compiler.javac.JavacCompiler123arguments"
+    command = f"/bin/sh -c cd /home/me/app && /usr/lib/jvm/java-8/bin/javac @/home/me/app/target/classes/{plexus}"
     data = archive(
-        ("A.class", b"1"), ("javac.sh", b"cd /home"), (plexus, b"-d"), ("META-INF/LICENSE", b"2"), (MANIFEST, manifest)
-    )
+        (MANIFEST, manifest), ("javac.sh", command.encode()), (plexus, b'"-d"\n"/home/me/app/target/classes"\n'),
+        ("META-INF/LICENSE", b"2"), ("A.class", b"1"),
+    )  # fmt: skip
     for handlers in ("leaks", "all"):
         read = contents(normalize(data, handlers=handlers)[0])
         assert read == {
@@ -243,7 +245,7 @@ def test_a_jar_has_its_manifest_first_and_no_traces_of_the_build() -> None:
             "META-INF/LICENSE": b"2",
             MANIFEST: b"Manifest-Version: 1.0\r\nBuilt-By-Tool: x\r\nX: 1\r\n Built-By: no\r\n\r\nName: a\r\n",
         }
-    whole = archive(("A", b"1"), ("META-INF/A", b"2"), (MANIFEST, b"X: 1\n"), ("META-INF/", b""))
+    whole = archive(("META-INF/", b""), (MANIFEST, b"X: 1\n"), ("META-INF/A", b"2"), ("A", b"1"))
     assert names(normalize(whole)[0]) == ["META-INF/", MANIFEST, "A", "META-INF/A"]
 
 
