@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from buildinfo.apk.reads.headers import Reading
 from buildinfo.apk.tarheader import CHECKSUM_KEY, XATTR_PREFIX, Member
 from buildinfo.apk.tarpatch import Headers
 from buildinfo.normalize.job import Policy
@@ -55,6 +56,15 @@ class HeaderRules:
         if self.one_time or self.policy.timestamps == "set" or member.mtime > self.policy.epoch:
             return self.policy.epoch
         return member.mtime
+
+    def expected(self, reading: Reading) -> Reading:
+        """What apk is to read of an entry in the place of this."""
+        if "owners" not in self.policy.leaks:
+            return reading
+        user, group = (name.decode("utf-8", "surrogateescape") for name in (reading.uname, reading.gname))
+        return reading._replace(
+            uid=0 if user in self.users else reading.uid, gid=0 if group in self.groups else reading.gid
+        )
 
     def apply(self, member: Member) -> bytes:
         """The header blocks as they are to be; the member's own `raw_headers` where nothing changes."""

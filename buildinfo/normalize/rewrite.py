@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import IO, Final
 
-from buildinfo.apk.accepted import refusal
 from buildinfo.apk.pigz import Compressor, compress
+from buildinfo.apk.reads.headers import refusal
+from buildinfo.apk.reads.info import read_info
 from buildinfo.apk.segments import OpenSegment, open_package, read_head
 from buildinfo.apk.signature import Signature
 from buildinfo.apk.tar import CHECKSUM_KEY, Member, TarReader
@@ -21,7 +22,8 @@ from buildinfo.apk.v2 import Package
 from buildinfo.errors import UnreadableError
 from buildinfo.normalize.headers import HeaderRules
 from buildinfo.normalize.inspect import Inspection
-from buildinfo.normalize.job import Change, LeftAlone, Skipped
+from buildinfo.normalize.installs import Installs
+from buildinfo.normalize.job import Change, LeftAlone
 from buildinfo.normalize.order import PIECE, Content, is_sorted, sortable, sorted_members
 from buildinfo.places import Opened
 
@@ -110,8 +112,7 @@ class Rewrite:
             return False
         if not sortable(entries):
             reason = "a path stands twice, or a hard link leads to no file of the package with its mode and owner"
-            self._report.skipped.append(Skipped("", "order", reason))
-            return False
+            raise LeftAlone(f"in another order apk may install something else: {reason}")
         return True
 
     def _trailer(self, size: int) -> int:
@@ -124,6 +125,7 @@ class Rewrite:
         """Writes the data segment; returns its SHA-256."""
         tar_digest, digest = hashlib.sha256(), hashlib.sha256()
         size = 0
+        installs = self._installs = Installs(self._sort, self._seen.rules.expected)
         with closing(Compressor(self._threads)) as compressor:
 
             def put(piece: bytes | memoryview) -> None:
@@ -137,17 +139,20 @@ class Rewrite:
             for at, member, content in self._members():
                 new = self._seen.new.get(at) if member.type == "file" else None
                 raw = _accepted(self._seen.rules.apply(member), member)
+                if new is not None:
+                    raw = _resized(raw, new.size, new.sha1)
+                installs.written(member, raw, at)
+                put(raw)
                 if new is None:
-                    put(raw)
                     for piece in content:
                         put(piece)
                     put(bytes(-member.size % BLOCK))
                 else:
-                    put(_resized(raw, new.size, new.sha1))
                     self._seen.waiting.seek(new.at)
                     for done in range(0, new.size, PIECE):
                         put(self._seen.waiting.read(min(PIECE, new.size - done)))
                     put(bytes(-new.size % BLOCK))
+            installs.finish()
             end = self._trailer(size)
             put(bytes(end))
             packed = compressor.finish()
@@ -171,7 +176,7 @@ class Rewrite:
                 if segment.kind != "data":
                     continue
                 if self._sort:
-                    _spool(segment, plain)
+                    _spool(segment, plain, self._installs)
                 else:
                     for member, content in segment.tar:
                         yield member.offset, member, content
@@ -183,7 +188,7 @@ class Rewrite:
 
     def _packed_control(self, datahash: str) -> bytes:
         old = self._package.control
-        control = self._new_control(datahash)
+        control = self._new_control(datahash, Installs(False))
         packed = compress(control)
         after = hashlib.sha256(control).hexdigest()
         for step in sorted(self._control_rules.done | ({"size"} if self._size() is not None else set())):
@@ -192,18 +197,22 @@ class Rewrite:
             self._note("framing", old.sha256, hashlib.sha256(packed).hexdigest())
         return packed
 
-    def _new_control(self, datahash: str) -> bytes:
+    def _new_control(self, datahash: str, installs: Installs | None = None) -> bytes:
         """The control tar, with the hash and the size of what will be the data segment in its .PKGINFO."""
         tar = TarReader([self._control], where=self._source, segment="control", keep_headers=True)
         parts: list[bytes] = []
         for member, content in tar:
             raw = _accepted(self._control_rules.apply(member), member)
+            if installs:
+                installs.written(member, raw, member.offset)
             body = b"".join(content)
             if member.name == ".PKGINFO":
                 new = _stated(body, b"datahash", datahash)
                 size = self._size()
                 if size is not None:
                     new = _stated(new, b"size", str(size))
+                    if read_info(new).unpacks != read_info(body).unpacks:
+                        raise LeftAlone("apk unpacks it by the size that it states, and would do otherwise by another")
                 if new != body:
                     raw = _resized(raw, len(new), hashlib.sha1(new, usedforsecurity=False).hexdigest())
                     body = new
@@ -258,9 +267,10 @@ def copy(source: Opened, file: IO[bytes]) -> None:
     shutil.copyfileobj(source.open(), file, PIECE)
 
 
-def _spool(segment: OpenSegment, plain: IO[bytes]) -> None:
+def _spool(segment: OpenSegment, plain: IO[bytes], installs: Installs) -> None:
     """Writes the uncompressed tar to a file, with its padding."""
     for member, content in segment.tar:
+        installs.read(member, member.raw_headers)
         plain.seek(member.offset)
         plain.write(member.raw_headers)
         for piece in content:

@@ -49,6 +49,7 @@ PAYLOAD = [
     Item("usr/bin/moin", "symlink", link="hello"),
     Item("usr/share", "dir", mode=0o755),
     Item("usr/share/hello.gz", content=gzip.compress(b"hello\n" * 99, mtime=0)),
+    Item("var", "dir", mode=0o755),
     Item("var/empty", "dir", mode=0o700, user="hello"),
 ]  # fmt: skip
 
@@ -95,7 +96,7 @@ class Packing:
     def data(self, payload: list[Item]) -> bytes:
         items = list(payload)
         if self.seed is not None:
-            items = _shuffled(items, self.seed)
+            items = walked(items, self.seed)
         tar = b"".join(self._entry(item) for item in items)
         return ended(tar) if self.trailer is None else tar + bytes(self.trailer)
 

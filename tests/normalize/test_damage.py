@@ -19,7 +19,7 @@ SIZE = sum(len(item.content) for item in PAYLOAD)
 DAMAGED = {
     "no end blocks": (Packing(trailer=0, mtime=EPOCH + 9), PAYLOAD, "no end blocks"),
     "one end block": (Packing(trailer=512, mtime=EPOCH + 9), PAYLOAD, "no end blocks"),
-    "a file left out": (Packing(size=SIZE, mtime=EPOCH + 9), [*PAYLOAD[:-2], PAYLOAD[-1]], f"counts {SIZE} bytes"),
+    "a file left out": (Packing(size=SIZE, mtime=EPOCH + 9), [*PAYLOAD[:-3], *PAYLOAD[-2:]], f"counts {SIZE} bytes"),
 }
 
 

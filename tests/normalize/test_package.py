@@ -169,7 +169,7 @@ def test_two_members_of_one_path_are_not_sorted(tmp_path: Path) -> None:
     path.write_bytes(Packing().package(payload))
     done = normalize_package(path, FINALIZE)
     assert [member.name for member in read_package(path).members] == ["b", "a", "b"]
-    assert [entry.handler for entry in done.report.skipped] == ["order"]
+    assert done.stays and "order" in done.stays
 
 
 def test_if_signing_fails_the_package_stays(tmp_path: Path) -> None:
