@@ -31,6 +31,10 @@ Document = dict[str, Any]
 #: A record is small; what is larger is no record (a build with every package of Alpine installed has 5 MB).
 LARGEST = 64 * 1024 * 1024
 
+#: Most tables and lists that are in one another; a record of ours has 4.
+DEEPEST = 64
+_INTEGER_BITS = 63
+
 #: Bytes of memory that a byte of JSON may need.
 PER_BYTE = 32
 
@@ -112,16 +116,47 @@ def parse(data: bytes, where: object) -> Document:
     """Parse the bytes of a buildinfo.
 
     Raises:
-        FormatError: not UTF-8, not TOML, or larger than :data:`LARGEST`.
+        FormatError: not UTF-8, not TOML, nested without end, or larger than :data:`LARGEST`.
     """
     if len(data) > LARGEST:
         raise FormatError("too large for a buildinfo", where=where)
     try:
-        return tomllib.loads(data.decode())
+        parsed = tomllib.loads(data.decode())
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number of very many digits
         raise misplaced(data, "buildinfo", where) or FormatError(
-            f"not a buildinfo: not TOML: {error}", where=where
+            f"not a buildinfo: not TOML: {_why(error)}", where=where
         ) from error
+    _require_flat(parsed, where)
+    return parsed
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with TOML; of what Python alone cannot do it speaks of Python."""
+    if isinstance(error, RecursionError):
+        return "tables in tables without end"
+    return "a number of very many digits" if "integer string conversion" in str(error) else str(error)
+
+
+def _require_flat(document: Document, where: object) -> None:
+    """Refuses what other readers could not hold: tables in tables without end, and numbers of more than 64 bits.
+
+    Raises:
+        FormatError: it has either.
+    """
+    level: list[Any] = [document]
+    for _ in range(DEEPEST):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+            elif isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
+                raise FormatError("not a buildinfo: a number of more than 64 bits", where=where)
+        if not below:
+            return
+        level = below
+    raise FormatError(f"not a buildinfo: tables in tables, more than {DEEPEST} deep", where=where)
 
 
 def load(document: Document, where: object) -> BuildInfo:
@@ -145,8 +180,6 @@ def load(document: Document, where: object) -> BuildInfo:
         data = json.dumps(document)
         require_memory(PER_BYTE * len(data))
         record = TypeAdapter(BuildInfo).validate_json(data)
-    except RecursionError as error:
-        raise FormatError("not a buildinfo: tables in tables without end", where=where) from error
     except TypeError as error:
         raise RecordError(f"a date or time stands where none belongs: {error}", where=where) from error
     except ValidationError as error:
