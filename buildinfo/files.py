@@ -34,6 +34,8 @@ def replace_file(path: Path, data: bytes, mode: int | None = None) -> None:
             stream.flush()
             os.fsync(stream.fileno())
             beside.replace(path)
-    except OSError as error:
+    except BaseException as error:  # a signal, too
         beside.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise UnreadableError(f"cannot be written: {error.strerror}", where=path) from error

@@ -117,8 +117,12 @@ def _run(args: argparse.Namespace) -> int:
 def _end(number: int, _: object) -> None:
     """Ends as after an error, so that nothing half-written is left behind; nothing disturbs that."""
     for other in (signal.SIGINT, *_ENDING):
-        signal.signal(other, signal.SIG_IGN)
+        signal.signal(other, _stay)
     sys.exit(128 + number)
+
+
+def _stay(number: int, _: object) -> None:
+    """Nothing: what ends already is not disturbed. (Python complains of signals that are ignored as they come.)"""
 
 
 def _module(command: str) -> ModuleType:
