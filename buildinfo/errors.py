@@ -23,10 +23,12 @@ class BuildinfoError(Exception):
         super().__init__(self._line())
 
     def _line(self) -> str:
-        text = self.what if self.where is None else f"{self.where}: {self.what}"
+        text = " ".join(self.what.split())
+        if self.where is not None:  # a name is told as it is
+            text = f"{self.where}: {text}"
         if self.mend is not None:
-            text = f"{text} ({self.mend})"
-        return " ".join(text.split())
+            text = f"{text} ({' '.join(self.mend.split())})"
+        return text
 
 
 class UsageError(BuildinfoError):

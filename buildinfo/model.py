@@ -37,8 +37,16 @@ def as_text(value: str) -> Text:
     try:
         value.encode()
     except UnicodeEncodeError:
-        return Bytes(base64=base64.b64encode(value.encode(errors="surrogateescape")).decode())
+        return Bytes(base64=base64.b64encode(_bytes(value)).decode())
     return value
+
+
+def _bytes(value: str) -> bytes:
+    """The bytes of text, also where half a pair of surrogates came from elsewhere."""
+    try:
+        return value.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return value.encode(errors="surrogatepass")
 
 
 @part

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 from buildinfo.apk.indexed import is_record, record_of
 from buildinfo.errors import BuildinfoError, FormatError, IntegrityError, UnreadableError
+from buildinfo.text import unnamed
 from buildinfo.verify.batch import Match, compare_all
 from buildinfo.verify.report import Pair
 from buildinfo.verify.verdict import LADDER, Verdict, reaches
@@ -221,6 +222,9 @@ def _checked(pair: dict[str, Any], number: int, where: object) -> dict[str, Any]
     if not isinstance(pair.get("same_file", False), bool):
         raise FormatError(f"pair {number}: same_file is neither true nor false", where=where)
     fields = {name: pair.get(name) for name in _RULES}
+    for name in ("original", "rebuilt"):
+        if isinstance(value := fields[name], str):
+            fields[name] = unnamed(value)
     for name, rule in _RULES.items():
         value = fields[name]
         if value is not None and not (isinstance(value, str) and rule(value)):

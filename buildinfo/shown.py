@@ -1,7 +1,6 @@
 """What `show --json`, `validate --json` and `doctor --json` print, as data: the source of their schemas.
 
-Fields may be added, never changed. Text that came from bytes which are not UTF-8 has lone surrogates, as Python's
-`surrogateescape` makes them: U+DC80 to U+DCFF stand for the bytes 80 to FF.
+Fields may be added, never changed. A byte that is not UTF-8 is `\\xNN` in text: see `buildinfo.text`.
 """
 
 from __future__ import annotations

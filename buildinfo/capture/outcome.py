@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Literal
 
 from buildinfo.errors import UnreadableError
 from buildinfo.parts import about, part
+from buildinfo.text import to_json
 
 Result = Literal["recorded", "incomplete", "failed", "error"]
 
@@ -82,7 +82,7 @@ def log(outcome: BuildOutcome, settings: Mapping[str, str]) -> None:
     path = settings.get("BUILDINFO_LOG", "")
     if not path.startswith("/"):
         return
-    line = json.dumps({"time": int(time.time()), **asdict(outcome)}) + "\n"
+    line = to_json({"time": int(time.time()), **asdict(outcome)}, indent=None) + "\n"
     try:
         # A pipe that nobody reads is an error, not a build that hangs.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY, 0o644)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -15,8 +16,11 @@ from buildinfo.install.guard import open_to_others
 from buildinfo.install.interpreter import closed_to_others, lacking_in, needed_by, version_in
 from buildinfo.install.places import Scope, hook_sources, old_user_config, other_user_scopes, plain
 from buildinfo.install.situation import Finding, Situation
+from buildinfo.opening import read_file
 
 ENABLE = "abuild-buildinfo enable"
+LARGEST_HOOK = 1 << 20
+"""Most bytes of a hook file that are looked at."""
 
 
 def enabled(situation: Situation) -> Iterator[Finding]:
@@ -74,7 +78,7 @@ def hook_copies(situation: Situation) -> Iterator[Finding]:
         for source in hook_sources():
             copy = scope.folder / source.name
             try:
-                same = copy.read_bytes() == source.read_bytes()
+                same = read_file(copy, LARGEST_HOOK) == source.read_bytes()
             except OSError as error:
                 good = False
                 yield Finding("hooks", "fail", f"{copy} cannot be read: {error.strerror}", mend)
@@ -130,7 +134,7 @@ def program(situation: Situation) -> Iterator[Finding]:
 
 def _named_python(scope: Scope) -> Path | None:
     try:
-        text = (scope.folder / "program.sh").read_text(errors="surrogateescape")
+        text = os.fsdecode(read_file(scope.folder / "program.sh", LARGEST_HOOK))
         values = re.findall(r"^_buildinfo_python=(.*)$", text, re.MULTILINE)
         words = shlex.split(values[-1]) if values else []
     except (OSError, ValueError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import stat
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from buildinfo.capture.settings import FLAGS, PREFIX, TEXTS
 from buildinfo.errors import BuildinfoError
 from buildinfo.install import hooks
 from buildinfo.install.places import Scope, plain, system_scope, user_scope
+from buildinfo.opening import open_file
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Situation:
     def answers(self) -> dict[str, str] | None:
         """The variables named in ``ANSWERS`` as abuild's shell holds them; None if it does not get that far."""
         shell = self.shell
-        if shell is None:
+        if shell is None or any(map(_is_no_file, self._sourced())):  # which the shell would wait for
             return None
         system, user = self.scopes
         words = [str(system.config), str(user.config.parent), self.environ.get("ABUILD_USERDIR", "")]
@@ -124,6 +126,13 @@ class Situation:
         if len(values) != len(ANSWERS) + 1:
             return None
         return dict(zip(ANSWERS, values, strict=False))
+
+    def _sourced(self) -> Iterator[Path]:
+        """The files that abuild's shell reads, as far as they are known."""
+        for scope in self.scopes:
+            yield scope.config
+        for scope in self.enabled:
+            yield from scope.folder.glob("*.sh")
 
     @cached_property
     def shell(self) -> list[str] | None:
@@ -168,10 +177,17 @@ class Situation:
             return None
 
 
+def _is_no_file(path: Path) -> bool:
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
+
+
 def last_line(path: Path) -> str:
     """The last line of a file that has something in it, "" if there is none, shortened to fit a report."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             file.seek(max(0, path.stat().st_size - 4096))
             lines = file.read(4096).decode("utf-8", "replace").splitlines()
     except OSError:

@@ -182,6 +182,11 @@ def test_bytes_of_a_name_can_be_had_again_from_json(world: World, name: str) -> 
     [pair] = json.loads(world.run("verify", "--json", name, name).out)["pairs"]
     assert (unnamed(pair["original"]), unnamed(pair["rebuilt"])) == (name, name)
     assert unnamed(named(name)) == unnamed(json.loads(to_json(name))) == name
+    shutil.copy(world.folder / "rebuilt.apk", world.folder / f"{name}2")
+    (world.folder / "report").write_text(world.run("verify", "--json", name, f"{name}2").out)
+    words = "index reproduced --from APKINDEX.tar.gz --at-least payload-identical --report report -o out/made --key"
+    done = world.run(*words.split(), INPUTS["key"])
+    assert "at hand" not in done.out, done
 
 
 def test_text_is_told_apart_from_escaped_bytes() -> None:

@@ -124,3 +124,27 @@ def test_what_a_shell_gives_as_a_pipe_is_read(world: World, words: str) -> None:
     os.close(reading)
     os.wait()
     assert (done.status, done.err) == (0 if "verify" not in words else 1, ""), done
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "socket", "folder"])
+def test_the_doctor_looks_at_no_file_that_is_none(world: World, kind: str) -> None:
+    """It is asked where something is wrong."""
+    home = world.folder / "home"
+    assert world.run("enable").status == 0
+    (home / "state" / "abuild-buildinfo" / "captures").mkdir(parents=True)
+    capture = home / "state" / "abuild-buildinfo" / "captures" / "hello-1.2-r3.x86_64.1"
+    (world.folder / "capture").rename(capture)
+    hooks = home / ".abuild" / "abuild-buildinfo"
+    places = [hooks / "program.sh", *(capture / name for name in ("log", "format", "local"))]
+    for path in places:  # abuild itself waits for the configuration, and for hook.sh
+        held = path.read_bytes() if path.exists() else None
+        path.unlink(missing_ok=True)
+        os.chdir(path.parent)
+        KINDS[kind](Path(path.name))
+        os.chdir(world.folder)
+        done = world.run("doctor")
+        assert done.status in (0, 1), (path, done)
+        assert done.err == "", (path, done)
+        _removed(path)
+        if held is not None:
+            path.write_bytes(held)
