@@ -22,7 +22,8 @@ PART: Final = ".part"
 WHOLE: Final = ".whole"
 
 _OURS: Final = re.compile(
-    r"\.abuild-buildinfo\.[0-9a-f]{16}\.(part|([0-9]+\.)?whole)|\..+\.buildinfo\.toml(\.sig)?\.[0-9]+\.part"
+    r"\.abuild-buildinfo\.[0-9a-f]{16}\.(part|([0-9]+\.)?whole)|"
+    r"\.(.+\.buildinfo\.toml(\.sig)?|hashes\.json|[0-9a-f]{16}\.index)\.[0-9]+\.part"
 )
 
 

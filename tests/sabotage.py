@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import subprocess
 from pathlib import Path
 
@@ -101,3 +103,30 @@ def litter(builder: Builder) -> list[Path]:
 def finalize(builder: Builder, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run finalize by hand."""
     return builder.run(builder.python, "-I", "-m", "buildinfo", "finalize", *words, cwd=Path("/"), check=False)
+
+
+def reseal(capture: Path) -> None:
+    """Make the seal hold again: whoever can write a capture can write its seal."""
+    names = [line.partition("  ")[2] for line in (capture / "complete").read_text().splitlines()]
+    sums = (f"{hashlib.sha256((capture / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
+    (capture / "complete").write_text("".join(sums))
+
+
+def change(capture: Path, name: str, *pairs: tuple[str, str]) -> None:
+    """Give variables of a capture other values, and seal it anew."""
+    data = dict(pair.split(b"=", 1) for pair in (capture / name).read_bytes().split(b"\0")[:-1])
+    data |= {os.fsencode(key): os.fsencode(value) for key, value in pairs}
+    (capture / name).write_bytes(b"".join(key + b"=" + value + b"\0" for key, value in data.items()))
+    reseal(capture)
+
+
+def name_tool(capture: Path, file: Path) -> None:
+    """Have a capture name a file as one of the tools."""
+    stat = file.lstat()
+    for name, line in (
+        ("tools", f"{file}\n"),
+        ("tools.real", f"{file}\n"),
+        ("tools.stat", f"{stat.st_size} {int(stat.st_mtime)} {file}\n"),
+    ):
+        (capture / name).write_text((capture / name).read_text() + line)
+    reseal(capture)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pwd
 import shutil
@@ -26,6 +25,7 @@ from sabotage import (
     litter,
     poison,
     program,
+    reseal,
     said,
     told_once,
     without_hooks,
@@ -604,13 +604,6 @@ def test_a_fetched_source_goes_by_the_name_that_abuild_gives_it(
     builder.build(folder)
     inputs = {entry["name"]: entry for entry in builder.record()["inputs"]}
     assert inputs[name]["url"] == url
-
-
-def reseal(capture: Path) -> None:
-    """Make the seal hold again: whoever can write a capture can write its seal."""
-    names = [line.partition("  ")[2] for line in (capture / "complete").read_text().splitlines()]
-    sums = (f"{hashlib.sha256((capture / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
-    (capture / "complete").write_text("".join(sums))
 
 
 @pytest.mark.parametrize(

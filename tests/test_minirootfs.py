@@ -115,7 +115,7 @@ def test_a_capture_of_real_alpine_becomes_a_record_with_owners(alpine: Path, tmp
         if path.is_file() and path.name not in ("log", "complete", "told", "tried", "errors")
     )
     (capture / "complete").write_text(sums)
-    record = read(finalize(capture, repodest=builder.repodest / "main").record)
+    record = read(finalize(capture, {}, repodest=builder.repodest / "main").record)
     assert len(record.installed) == len(read_installed(alpine / "lib/apk/db/installed").packages)
     owned = {tool.name: tool.package for tool in record.tools}
     assert str(owned["sh"]).startswith("busybox-")

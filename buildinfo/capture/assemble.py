@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from buildinfo import __version__
 from buildinfo.apk import v2
@@ -14,9 +13,10 @@ from buildinfo.apk.v2 import Package
 from buildinfo.capture import secfixes, taints
 from buildinfo.capture.inputs import read_inputs
 from buildinfo.capture.normalizing import Recorded
-from buildinfo.capture.reader import Capture, package_trees
+from buildinfo.capture.reader import LAST_SECOND, Capture, number
 from buildinfo.capture.redact import Placeholders, cut_secrets, jobs, public_url, remote_url
 from buildinfo.capture.settings import is_on
+from buildinfo.capture.terms import Terms
 from buildinfo.capture.tools import read_tools
 from buildinfo.document import digests, to_document
 from buildinfo.model import (
@@ -40,12 +40,15 @@ PUBLIC_PATHS = ("/home/user/aports/*", "/home/buildozer/aports/*")
 
 _FLAGS = {"force": "-f", "forceroot": "-F", "install_deps": "-r", "keep": "-k", "keep_build": "-K", "nodeps": "-d"}
 _UNSET = "0" * 64
+#: More jobs than any machine runs, and longer than any path.
+_MANY = 1_000_000
+_LONGEST = 4096
 
 
 def assemble(
     capture: Capture,
     recorded: Mapping[str, Recorded],
-    memory: Path | None = None,
+    terms: Terms,
     normalization: Normalization | None = None,
 ) -> BuildInfo:
     """Make the record of a build.
@@ -53,7 +56,7 @@ def assemble(
     Args:
         capture: what the hooks saw.
         recorded: ``ARCH/FILE`` -> the package, with its members, and what was changed in it.
-        memory: file that remembers hashes of tools between builds.
+        terms: what the user decides.
         normalization: how the packages were normalized.
 
     Raises:
@@ -61,13 +64,13 @@ def assemble(
         FormatError: the copied installed database is malformed.
     """
     packages = {path: entry.package for path, entry in recorded.items()}
-    placeholders = Placeholders(capture.paths, capture.local)
+    placeholders = Placeholders(_short(capture.paths), _short(capture.local))
     database = _database(capture, "installed")
     sysroot = _database(capture, "sysroot")
     inputs, missing = read_inputs(capture)
-    tools = read_tools(capture, database, placeholders, memory)
+    tools = read_tools(capture, database, placeholders, terms.root, terms.memory)
     found = taints.detect(
-        taints.Evidence(capture, capture.environment, tools, packages, package_trees(capture), missing),
+        taints.Evidence(capture, capture.environment, tools, packages, capture.trees(), missing),
         placeholders,
     )
     rule, seconds = capture.epoch
@@ -83,7 +86,7 @@ def assemble(
         repositories=_repositories(capture, placeholders),
         tools=tools,
         environment=_environment(capture, placeholders, packages),
-        conditions=_conditions(capture, placeholders),
+        conditions=_conditions(capture, placeholders, terms.settings),
         normalization=normalization,
         outputs=[_output(path, entry) for path, entry in sorted(recorded.items())],
         taints=found,
@@ -92,6 +95,10 @@ def assemble(
     )
     record.digests = Digests(**digests(to_document(record)))
     return record
+
+
+def _short(paths: Mapping[str, str]) -> dict[str, str]:
+    return {name: path for name, path in paths.items() if len(path) <= _LONGEST}
 
 
 def _source(capture: Capture) -> Source:
@@ -107,7 +114,7 @@ def _source(capture: Capture) -> Source:
         aport=as_text(prefix) if (prefix := repository.get("prefix", "").rstrip("/")) else None,
         remote=as_text(remote) if (remote := remote_url(repository.get("remote", ""))) else None,
         commit=repository.get("commit", "") + repository.get("dirty", ""),
-        dirty=_dirty(capture.text("status")),
+        dirty=_dirty(capture.split("status", "\0")),
         options=capture.words("options"),
         subpackages=[word.partition(":")[0] for word in capture.words("subpackages")],
         users=capture.words("pkgusers"),
@@ -123,9 +130,9 @@ def _home_page(capture: Capture) -> str:
     return cut_secrets(url) if "0" in capture.words("brought") else public_url(url)
 
 
-def _dirty(status: str) -> list[DirtyFile]:
-    """Parse ``git status --porcelain -z``: a renamed file is followed by its old name."""
-    entries = iter(status.split("\0")[:-1])
+def _dirty(status: list[str]) -> list[DirtyFile]:
+    """Read ``git status --porcelain -z``: a renamed file is followed by its old name."""
+    entries = iter(status[:-1])
     files = []
     for entry in entries:
         state, path = entry[:2], entry[3:]
@@ -161,11 +168,13 @@ def _installed(capture: Capture, database: InstalledDatabase | None) -> list[Ins
 
 def _requested(capture: Capture) -> frozenset[str]:
     """Names that the build asked for: abuild's own list, or with -d the recipe's; in rootbld its chroot's world."""
-    words = capture.requested.get("builddeps", "").split() + capture.requested.get("hostdeps", "").split()
+    words = [
+        word for name in ("builddeps", "hostdeps") for word in capture.words(name, capture.requested.get(name, ""))
+    ]
     if not words:
         for name in ("makedepends", "makedepends_build", "makedepends_host", "checkdepends", "depends"):
             words += capture.words(name)
-    words += capture.text("world").split()
+    words += capture.words("world", capture.text("world"))
     return frozenset(_name_of(word) for word in words if not word.startswith("!"))
 
 
@@ -175,7 +184,7 @@ def _name_of(relation: str) -> str:
 
 
 def _repositories(capture: Capture, placeholders: Placeholders) -> list[Text]:
-    lines = (line.strip() for line in capture.text("installed.repositories").split("\n"))
+    lines = (line.strip() for line in capture.lines("installed.repositories"))
     return [as_text(placeholders.apply(cut_secrets(line))) for line in lines if line and not line.startswith("#")]
 
 
@@ -192,7 +201,7 @@ def _environment(capture: Capture, placeholders: Placeholders, packages: Mapping
     return dict(sorted(environment.items()))
 
 
-def _conditions(capture: Capture, placeholders: Placeholders) -> Conditions:
+def _conditions(capture: Capture, placeholders: Placeholders, settings: Mapping[str, str]) -> Conditions:
     seen, environment = capture.conditions, capture.environment
     zone = environment.get("TZ") or seen.get("zone", "").rpartition("zoneinfo/")[2]
     locales = (environment.get(name) for name in ("LC_ALL", "LC_COLLATE", "LANG"))
@@ -203,20 +212,20 @@ def _conditions(capture: Capture, placeholders: Placeholders) -> Conditions:
         umask=seen.get("umask", ""),
         locale=as_text(placeholders.apply(next((locale for locale in locales if locale), "C"))),
         zone=as_text(placeholders.apply(zone)) if zone else None,
-        jobs=int(count) if count.isdecimal() else None,
+        jobs=number(count, _MANY),
         compressor=seen.get("gzip", "gzip"),
         cbuild=seen.get("CBUILD", ""),
         chost=seen.get("CHOST", ""),
         ctarget=seen.get("CTARGET", ""),
         flags=[flag for name, flag in _FLAGS.items() if capture.recipe.get(name)],
-        paths=_public_paths(capture),
+        paths=_public_paths(capture, settings),
     )
 
 
-def _public_paths(capture: Capture) -> dict[str, Text]:
-    patterns = (*PUBLIC_PATHS, *capture.local.get("BUILDINFO_PATH_PATTERNS", "").split())
+def _public_paths(capture: Capture, settings: Mapping[str, str]) -> dict[str, Text]:
+    patterns = (*PUBLIC_PATHS, *settings.get("BUILDINFO_PATH_PATTERNS", "").split())
     startdir = capture.paths.get("startdir", "")
-    asked = is_on(capture.local, "BUILDINFO_PATHS")
+    asked = is_on(settings, "BUILDINFO_PATHS")
     if not asked and not any(fnmatch.fnmatchcase(startdir, pattern) for pattern in patterns):
         return {}
     names = ("startdir", "srcdir", "pkgbasedir", "tmpdir", "builddir")
@@ -251,5 +260,5 @@ def _observations(capture: Capture) -> Observations | None:
     time = seen.get("time", "")
     return Observations(
         **{name: as_text(seen[name]) for name in ("user", "host", "kernel") if name in seen},
-        time=int(time) if time.isdecimal() else None,
+        time=number(time, LAST_SECOND),
     )

@@ -6,14 +6,17 @@ A capture is removed when the index is right as well: what is interrupted in bet
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from buildinfo.capture import owed
 from buildinfo.capture.finalize import Finalized, finalize
+from buildinfo.capture.folder import why_not_private
 from buildinfo.capture.outcome import BuildOutcome, FinalizeReport, IndexOutcome, log
 from buildinfo.capture.pending import build_of, captures_folder, is_complete, pending, running, why_failed
-from buildinfo.errors import BuildinfoError, UsageError
+from buildinfo.errors import BuildinfoError, UnreadableError, UsageError
+from buildinfo.leftovers import sweep
 
 #: Told of each outcome as it comes.
 Tell = Callable[[BuildOutcome | IndexOutcome], None]
@@ -52,8 +55,18 @@ class Batch:
         self.status = 0
 
     def left_behind(self) -> None:
-        """Finalize everything that builds left behind; those that failed are named and passed over."""
-        for path in pending(captures_folder(self._environment)):
+        """Finalize everything that builds left behind; those that failed are named and passed over.
+
+        Raises:
+            UnreadableError: others could have put captures there.
+        """
+        folder = captures_folder(self._environment)
+        with suppress(FileNotFoundError):
+            if (why := why_not_private(folder)) is not None:
+                mend = "make it your own, or name captures; check with: abuild-buildinfo doctor"
+                raise UnreadableError(f"the captures in there may be anybody's: {why}", where=folder, mend=mend)
+            sweep(folder)
+        for path in pending(folder):
             if running(path):
                 continue
             if is_complete(path):
@@ -71,6 +84,7 @@ class Batch:
         try:
             done = finalize(
                 path,
+                self._environment,
                 repodest=self._folder,
                 keep=self._keep,
                 unsigned=self._unsigned,
@@ -103,10 +117,10 @@ class Batch:
         wanted = {item.folder: item for item in self._remembered()} if everything and mend else {}
         for done in self._done:
             for folder in {package.parent for package in done.packages}:
-                before = wanted.get(folder, owed.Owed(folder, (), ""))
+                before = wanted.get(folder, owed.Owed(folder, (), "", own=True))
                 files = {*before.packages, *(package for package in done.packages if package.parent == folder)}
-                key = done.capture.local.get("PACKAGER_PRIVKEY", "") or before.key
-                wanted[folder] = owed.Owed(folder, tuple(sorted(files)), key)
+                own = before.own and done.terms.own
+                wanted[folder] = owed.Owed(folder, tuple(sorted(files)), done.terms.key or before.key, own)
         right = {folder for folder, item in sorted(wanted.items()) if (self._make if mend else self._leave)(item)}
         for done in self._done:
             if right.issuperset(package.parent for package in done.packages):
@@ -116,7 +130,7 @@ class Batch:
         from buildinfo.capture.reindex import INDEX, mend
 
         try:
-            for path in mend(item.folder, item.packages, key=item.key, sign=not self._unsigned):
+            for path in mend(item.folder, item.packages, key=item.key, sign=not self._unsigned, own=item.own):
                 self._add(IndexOutcome(path=str(path), result="made-anew", reason=None))
             for folder in self._places():
                 owed.forget(folder, [item.folder])

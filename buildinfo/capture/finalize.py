@@ -6,7 +6,7 @@ whole or not at all, and no package is ever touched but by one rename.
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,15 @@ from pathlib import Path
 from buildinfo import __version__
 from buildinfo.apk.pkginfo import PkgInfo, parse_pkginfo
 from buildinfo.capture.assemble import assemble
-from buildinfo.capture.normalizing import Normalizer, Recorded
+from buildinfo.capture.folder import Folder, read_plain
+from buildinfo.capture.normalizing import Normalizer, Recorded, digests
 from buildinfo.capture.pending import remove_predecessors
 from buildinfo.capture.reader import PLAIN_NAME, Capture, read_capture
 from buildinfo.capture.settings import is_on
+from buildinfo.capture.signing import require_holds
+from buildinfo.capture.terms import Terms, terms_of
 from buildinfo.document import dumps
-from buildinfo.errors import BuildinfoError, CaptureError, UnreadableError
+from buildinfo.errors import BuildinfoError, CaptureError, UnreadableError, UsageError
 from buildinfo.files import replace_file
 from buildinfo.leftovers import sweep
 from buildinfo.record_signature import sign_record, signature_path
@@ -45,6 +48,7 @@ class Finalized:
         notes: what the user should know, one line each.
         failed: something could not be done, such as signing; the capture stays, to try again.
         keep: the capture stays because the user wants it.
+        terms: what the user decided.
     """
 
     capture: Capture
@@ -57,30 +61,43 @@ class Finalized:
     notes: tuple[str, ...]
     failed: bool
     keep: bool
+    terms: Terms
 
     def dispose(self) -> None:
         """Remove the capture, which has done its work, and those of builds of the same that had failed before.
 
-        One that is kept, or cannot be removed, is marked: nobody takes it for new.
+        One that is kept, or cannot be removed, is marked: nobody takes it for new. Another user's is left as it is.
 
         Raises:
             UnreadableError: it can be neither removed nor marked.
         """
-        path = self.capture.path
+        path = self.capture.path.absolute()
         if self.failed:
             return
-        remove_predecessors(path)
-        if not self.keep:
-            shutil.rmtree(path, ignore_errors=True)
-        if path.exists():
-            try:
-                (path / "finalized").touch()
-            except OSError as error:
-                raise UnreadableError(f"cannot be removed or marked: {error.strerror}", where=path) from error
+        if self.terms.own:
+            remove_predecessors(path)
+        try:
+            with Folder(path, self.capture.identity) as folder:
+                if not (self.terms.own or folder.mine):
+                    return
+                if not self.keep and self._remove(path):
+                    return
+                folder.tidy()
+                folder.write("finalized", b"")
+        except OSError as error:
+            raise UnreadableError(f"cannot be removed or marked: {error.strerror}", where=path) from error
+
+    def _remove(self, path: Path) -> bool:
+        try:
+            with Folder(path.parent) as above:
+                return above.remove(path.name, self.capture.identity)
+        except OSError:
+            return False
 
 
 def finalize(
     path: Path,
+    environment: Mapping[str, str],
     *,
     repodest: Path | None = None,
     keep: bool = False,
@@ -92,30 +109,36 @@ def finalize(
 
     Args:
         path: the capture directory.
-        repodest: where the packages are, if not where the build put them (another machine): the folder
-            that holds ARCH folders.
+        environment: the user's, who has a captures folder, and settings and a key where the build is not his own.
+        repodest: where the packages are, if not where the user's own build put them: the folder that holds ARCH
+            folders.
         keep: leave the capture where it is; it is removed otherwise.
         unsigned: a package that changes loses its signature; otherwise it is signed anew with the same key.
-        sign: sign the record with the packager's key; what the capture's BUILDINFO_SIGN asks for, unless `unsigned`.
+        sign: sign the record with the packager's key; what BUILDINFO_SIGN asks for, unless `unsigned`.
         hold: leave `dispose` to the caller, who has something to do before that.
 
     Raises:
         CaptureError: the capture is incomplete or damaged.
+        UsageError: it is not of a build of the user's own, and he does not say where the packages are.
         UnreadableError: a package is missing, or the record cannot be written.
         FormatError, IntegrityError: a package is not what abuild made.
     """
     capture = read_capture(path)
-    folder = repodest or Path(capture.local.get("REPODEST", ""), capture.local.get("repo", ""))
-    normalizer = Normalizer(capture, unsigned)
+    terms = terms_of(capture, environment)
+    folder = repodest or terms.packages
+    if folder is None:
+        mend = "name the folder that holds its packages with --packages, or set BUILDINFO_CAPTURES to its folder"
+        raise UsageError("no capture of a build of yours, in your own captures folder", where=path, mend=mend)
+    normalizer = Normalizer(capture, terms, unsigned)
     packages = _packages(capture, folder, normalizer)
-    record = assemble(capture, packages, _memory(path), normalizer.normalization())
+    record = assemble(capture, packages, terms, normalizer.normalization())
     target = folder / capture.recipe["CARCH"] / f"{capture.name}{SUFFIX}"
     try:
         data = dumps(record)
     except UnicodeEncodeError as error:
         what = f"{error.object!r}"[:60]
         raise CaptureError(f"a value that has to be text is not UTF-8: {what}", where=path, mend="change it") from error
-    written = not (target.is_file() and target.read_bytes() == data)
+    written = not _is(target, data)
     if written:
         signature_path(target).unlink(missing_ok=True)  # first: no record ever has the signature of another
         replace_file(target, data, MODE)
@@ -124,9 +147,11 @@ def finalize(
     if normalizer.failed:
         notes[-1] += f" {kept} --reindex {path})"
     failed = normalizer.failed
-    if sign or (is_on(capture.local, "BUILDINFO_SIGN") and not unsigned):
+    if sign or (is_on(terms.settings, "BUILDINFO_SIGN") and not unsigned):
         try:
-            _sign(target, data, capture, packages)
+            if not (sign or terms.own):
+                _require_signed(terms, packages)
+            _sign(target, data, terms, packages)
         except (BuildinfoError, OSError) as error:
             failed = True
             notes.append(f"the record is not signed: {error} {kept} --sign {path})")
@@ -146,14 +171,35 @@ def finalize(
         taints=tuple(taint.name for taint in record.taints),
         notes=tuple(notes),
         failed=failed,
-        keep=keep or is_on(capture.local, "BUILDINFO_KEEP"),
+        keep=keep or is_on(terms.settings, "BUILDINFO_KEEP"),
+        terms=terms,
     )
     if not hold:
         done.dispose()
     return done
 
 
-def _sign(target: Path, record: bytes, capture: Capture, packages: dict[str, Recorded]) -> None:
+def _is(path: Path, data: bytes) -> bool:
+    """Whether a plain file has these bytes."""
+    try:
+        return read_plain(path, len(data)) == data
+    except OSError:
+        return False
+
+
+def _require_signed(terms: Terms, packages: dict[str, Recorded]) -> None:
+    """See to it that the user's key has signed all packages of a capture that was handed over.
+
+    Raises:
+        UnreadableError: it has not.
+    """
+    for name, entry in packages.items():
+        if not entry.package.signatures:
+            raise UnreadableError("has no signature, and the build was not yours", where=name, mend="--sign signs it")
+        require_holds(terms.key, entry.package.signatures[0], digests(entry.package))
+
+
+def _sign(target: Path, record: bytes, terms: Terms, packages: dict[str, Recorded]) -> None:
     """Write the signature of a record beside it: by the key that signs the packages, under its name there.
 
     Raises:
@@ -161,13 +207,12 @@ def _sign(target: Path, record: bytes, capture: Capture, packages: dict[str, Rec
     """
     from buildinfo.apk.keys import read_private_key
 
-    key = capture.local.get("PACKAGER_PRIVKEY", "")
-    if not key:
+    if not terms.key:
         raise UnreadableError("no key is known to sign with", mend="set PACKAGER_PRIVKEY")
     names = {signature.key_name for entry in packages.values() for signature in entry.package.signatures}
-    signed = sign_record(record, read_private_key(Path(key)), names.pop() if len(names) == 1 else None)
+    signed = sign_record(record, read_private_key(Path(terms.key)), names.pop() if len(names) == 1 else None)
     file = signature_path(target)
-    if not (file.is_file() and file.read_bytes() == signed):
+    if not _is(file, signed):
         replace_file(file, signed, MODE)
 
 
@@ -230,8 +275,3 @@ def _built(capture: Capture, name: str) -> PkgInfo:
         if not PLAIN_NAME.fullmatch(value):
             raise CaptureError(f"damaged: {name} names no plain package", where=capture.path, mend="build again")
     return info
-
-
-def _memory(path: Path) -> Path | None:
-    """Where hashes of tools are remembered: beside the captures, in the user's state folder."""
-    return path.parent.parent / "hashes.json" if path.parent.name == "captures" else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from buildinfo.capture.reader import Capture
+from buildinfo.capture.reader import Capture, number
 from buildinfo.capture.redact import cut_secrets, public_url
 from buildinfo.errors import CaptureError
 from buildinfo.model import Declared, Input, as_text
@@ -10,6 +10,8 @@ from buildinfo.model import Declared, Input, as_text
 _REMOTE = ("http://", "https://", "ftp://")
 #: abuild's checksum lists, strongest first.
 _LISTS = ("sha512", "sha256", "md5")
+#: Most bytes of a file, as the kernel counts them.
+LARGEST_FILE = (1 << 63) - 1
 _ROLES = ("recipe", "source", "script", "trigger", "other")
 
 
@@ -37,7 +39,7 @@ def read_inputs(capture: Capture) -> tuple[list[Input], list[str]]:
                         name=as_text(name),
                         role=role,  # type: ignore[arg-type]  # one of _ROLES
                         url=as_text(urls[name]) if name in urls else None,
-                        size=int(sizes[name]),
+                        size=_size(sizes[name]),
                         sha256=sha256[name],
                         sha512=sha512[name],
                         declared=declared.get(name) if role == "source" else None,
@@ -57,11 +59,12 @@ def _roles(capture: Capture) -> tuple[dict[str, str], dict[str, str]]:
     """
     roles = {next(iter(_listing(capture, "inputs.sha256")), "APKBUILD"): "recipe"}
     urls: dict[str, str] = {}
-    for number, word in enumerate(capture.words("source"), 1):
+    brought = frozenset(capture.words("brought"))
+    for place, word in enumerate(capture.words("source"), 1):
         alias, _, address = word.partition("::") if "::" in word else ("", "", word)
         if address.startswith(_REMOTE):
             name = (alias or word).rpartition("/")[2]
-            urls[name] = cut_secrets(address) if str(number) in capture.words("brought") else public_url(address)
+            urls[name] = cut_secrets(address) if str(place) in brought else public_url(address)
         else:
             name = word
         roles.setdefault(name, "source")
@@ -87,5 +90,12 @@ def _declared(capture: Capture) -> dict[str, Declared]:
 def _listing(capture: Capture, file: str) -> dict[str, str]:
     """What sha256sum, sha512sum and stat wrote: the value first, then the name."""
     gap = 0 if file.endswith(".size") else 1  # the hash programs say "binary" or "text" in one more character
-    lines = (line.partition(" ") for line in capture.text(file).split("\n"))
+    lines = (line.partition(" ") for line in capture.lines(file))
     return {name[gap:]: value for value, _, name in lines if name}
+
+
+def _size(text: str) -> int:
+    size = number(text, LARGEST_FILE)
+    if size is None:
+        raise ValueError
+    return size

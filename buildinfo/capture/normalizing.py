@@ -5,10 +5,11 @@ Everything is applied: leaks and canonical forms. A package that cannot be writt
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from operator import attrgetter
 from pathlib import Path
@@ -16,11 +17,14 @@ from typing import Any, Final
 
 from buildinfo.apk.pigz import identity
 from buildinfo.apk.pkginfo import PkgInfo
+from buildinfo.apk.segments import read_head
+from buildinfo.apk.signature import Signature
 from buildinfo.apk.v2 import Package, read_package
-from buildinfo.capture.reader import LARGEST, Capture, package_trees, read_plain
-from buildinfo.capture.signing import signer
-from buildinfo.errors import BuildinfoError, FormatError, IntegrityError
-from buildinfo.files import replace_file
+from buildinfo.capture.folder import Folder, read_plain
+from buildinfo.capture.reader import Capture
+from buildinfo.capture.signing import require_holds, require_private, signer
+from buildinfo.capture.terms import Terms
+from buildinfo.errors import BuildinfoError, FormatError, IntegrityError, UnreadableError
 from buildinfo.model import Bytes, Change, LeftAlone, Normalization, Text, as_text
 from buildinfo.normalize.job import Report
 from buildinfo.normalize.package import Inspected, Settings, keep_vouched
@@ -28,6 +32,9 @@ from buildinfo.normalize.registry import NAMES, POLICY_VERSION, select
 
 JOURNAL: Final = "normalized"
 """File of a capture that says what became of packages: finalize may be called again."""
+_LARGEST_JOURNAL: Final = 64 << 20
+"""Its most bytes: of 200,000 changes. Of a capture of others much less is believed."""
+_LARGEST_OF_OTHERS: Final = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,7 @@ class Normalizer:
 
     Args:
         capture: what the hooks saw.
+        terms: what the user decides.
         unsigned: leave signatures off that no longer hold, instead of signing anew.
 
     Attributes:
@@ -54,6 +62,7 @@ class Normalizer:
     """
 
     capture: Capture
+    terms: Terms
     unsigned: bool = False
     notes: list[str] = field(default_factory=list)
     changed: list[Path] = field(default_factory=list)
@@ -65,20 +74,19 @@ class Normalizer:
         off = {word.removeprefix("!normalize-") for word in words if word.startswith("!normalize-")}
         self._off = frozenset(off & NAMES)
         kept = [word.removeprefix("!normalize:") for word in words if word.startswith("!normalize:")]
-        patterns = (*kept, *self.capture.local.get("BUILDINFO_KEEP_PATHS", "").split())
+        patterns = (*kept, *self.terms.settings.get("BUILDINFO_KEEP_PATHS", "").split())
         self._inspected: dict[str, Inspected] = {}
         self.notes += [f"options: no handler is named {name}" for name in sorted(off - NAMES)]
-        base = self.capture.paths.get("pkgbasedir", "").rstrip("/")
-        policy = select("all", self.capture.epoch[1], off=self._off)
-        self._policy = policy._replace(paths=patterns, pkgbasedir=base)
+        self._base = self.capture.paths.get("pkgbasedir", "").rstrip("/")
+        self._policy = select("all", self.capture.epoch[1], off=self._off)._replace(paths=patterns)
         conditions, environment = self.capture.conditions, self.capture.environment
         self._trusted = conditions.get("gzip") == "pigz" and not environment.keys() & {"PIGZ", "GZIP"}
         # abuild packs `*`, which passes over dot files at the top.
         self._trees = {
             name: frozenset(path for path in paths if not path.startswith("."))
-            for name, paths in package_trees(self.capture).items()
+            for name, paths in self.capture.trees().items()
         }
-        self._journal = _read_journal(self.capture.path / JOURNAL)
+        self._journal = _read_journal(self.capture.path, _LARGEST_JOURNAL if self.terms.own else _LARGEST_OF_OTHERS)
 
     def prepare(self, packages: Mapping[str, tuple[Path, PkgInfo]]) -> None:
         """Reads all packages of the build, and finds out what they state digests of: that stays as it is.
@@ -161,20 +169,41 @@ class Normalizer:
         capture = self.capture
         # An APKBUILD may set another SOURCE_DATE_EPOCH than the record has: the package says what it was built with.
         epoch = capture.epoch[1] if built.builddate is None else built.builddate
+        # What a capture of others says decides nothing about bytes that are signed with the user's key.
+        heard = self.terms.own or self.unsigned or len(read_head(file)) == 1
+        policy = self._policy._replace(epoch=epoch, pkgbasedir=self._base if heard else "")
+        seen: list[Package] = []
+
+        def accept(package: Package) -> None:
+            _check(package, file, built)
+            seen[:] = [package]
+
         return Settings(
-            policy=lambda info: self._policy._replace(epoch=epoch),
+            policy=lambda info: policy if heard else policy._replace(epoch=info.builddate or epoch),
             framing="framing" in self._policy.forms,
-            users=frozenset(capture.words("pkgusers")),
-            groups=frozenset(capture.words("pkggroups")),
+            users=frozenset(capture.words("pkgusers")) if heard else frozenset(),
+            groups=frozenset(capture.words("pkggroups")) if heard else frozenset(),
             one_time=True,
             expected=self._trees.get(str(built.pkgname), frozenset()),
-            trusted=self._trusted,
-            sign=None if self.unsigned else signer(capture, epoch),
+            trusted=self._trusted and heard,
+            sign=None if self.unsigned else self._signer(epoch, file, seen),
             threads=len(os.sched_getaffinity(0)),
             members=True,
-            accept=lambda package: _check(package, file, built),
+            accept=accept,
             commit=lambda package, report: self._note(name, package, report),
         )
+
+    def _signer(self, epoch: int, file: Path, seen: list[Package]) -> Callable[[bytes, Signature], bytes]:
+        """What signs the package that was seen anew, if the user's key has signed it before."""
+        sign = signer(self.terms.key, epoch, file.parent)
+
+        def guarded(control: bytes, old: Signature) -> bytes:
+            if not self.terms.own:
+                require_private(file.parent)
+            require_holds(self.terms.key, old, digests(seen[0]))
+            return sign(control, old)
+
+        return guarded
 
     def _note(self, name: str, package: Package, report: Report) -> None:
         """Writes down what is about to replace a package: after an interruption it is known again."""
@@ -184,7 +213,20 @@ class Normalizer:
             "changes": [asdict(change) for change in recorded.changes],
             "left_alone": [asdict(entry) for entry in recorded.left_alone],
         }
-        replace_file(self.capture.path / JOURNAL, json.dumps(self._journal).encode(), 0o600)
+        data = json.dumps(self._journal).encode()
+        try:
+            with Folder(self.capture.path, self.capture.identity) as folder:
+                if self.terms.own or folder.mine:  # in another user's nothing is written
+                    folder.write(JOURNAL, data)
+        except OSError as error:
+            what = f"what is about to change cannot be written down: {error.strerror}"
+            raise UnreadableError(what, where=self.capture.path) from error
+
+
+def digests(package: Package) -> dict[str, bytes]:
+    """Of the control segment, which signatures are over; the identity is its SHA-1 (`C:` of apk 2)."""
+    sha1 = base64.b64decode(package.identity.removeprefix("Q1"))
+    return {"sha1": sha1, "sha256": bytes.fromhex(package.control.sha256)}
 
 
 def _recorded(package: Package, report: Report) -> Recorded:
@@ -213,7 +255,7 @@ def is_of(capture: Capture, file: Path, built: PkgInfo) -> bool:
     package = read_package(file, members=False)
     if package.pkginfo.datahash == built.datahash:
         return True
-    entries = _read_journal(capture.path / JOURNAL).values()
+    entries = _read_journal(capture.path, _LARGEST_JOURNAL).values()
     return any(isinstance(entry, dict) and entry.get("sha256") == package.sha256 for entry in entries)
 
 
@@ -222,11 +264,11 @@ def _check(package: Package, file: Path, built: PkgInfo) -> None:
         raise IntegrityError("this is not the package that the captured build made", where=file, mend="build again")
 
 
-def _read_journal(path: Path) -> dict[str, Any]:
-    """What an earlier run noted; empty if it noted nothing that can be read."""
+def _read_journal(path: Path, limit: int) -> dict[str, Any]:
+    """What an earlier run noted in a capture; empty if it noted nothing that can be read."""
     try:
-        journal = json.loads(read_plain(path, LARGEST))
-    except (OSError, ValueError):
+        journal = json.loads(read_plain(path / JOURNAL, limit))
+    except (OSError, ValueError, RecursionError):
         return {}
     return journal if isinstance(journal, dict) else {}
 

@@ -10,11 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from buildinfo.capture.reader import read_plain, values
+from buildinfo.capture.folder import Folder, open_plain, read_plain
+from buildinfo.capture.reader import values
 from buildinfo.errors import UsageError
+from buildinfo.leftovers import is_leftover_name
 
 #: What the hooks name a capture: ORIGIN-VERSION.ARCH, the process, and the time if it had to make room.
 _NAME: Final = re.compile(r"(?P<build>.+-r[^-.]*\.[^.]+)\.[0-9]+(\.[0-9]+)?")
+
+_PROCESS: Final = re.compile("[0-9]{1,10}")
 
 
 def captures_folder(environment: Mapping[str, str]) -> Path:
@@ -34,14 +38,36 @@ def captures_folder(environment: Mapping[str, str]) -> Path:
 
 def pending(folder: Path) -> list[Path]:
     """Captures in a folder that are not finalized yet, in the order of their names; what was hardly begun, too."""
-    if not folder.is_dir():
+    return [path for path in in_folder(folder) if not is_finalized(path)]
+
+
+def in_folder(folder: Path) -> list[Path]:
+    """The captures in a folder, finalized or not, in the order of their names. A link is none."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
         return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not (path / "finalized").exists())
+    return [folder / name for name in sorted(names) if not is_leftover_name(name)]
 
 
 def is_complete(path: Path) -> bool:
     """Whether the packages of the build were made: there is something to finalize."""
-    return (path / "complete").exists()
+    return has(path, "complete")
+
+
+def is_finalized(path: Path) -> bool:
+    """Whether its record was made, and the capture is kept."""
+    return has(path, "finalized")
+
+
+def has(path: Path, name: str) -> bool:
+    """Whether a capture has something of that name."""
+    try:
+        with Folder(path) as folder:
+            return folder.has(name)
+    except OSError:
+        return False
 
 
 def build_of(path: Path) -> str | None:
@@ -54,7 +80,7 @@ def why_failed(path: Path) -> str:
     """What ended the build of an incomplete capture, in one clause."""
     if error := last_line(path / "errors"):
         return f"its build failed: {error}"
-    if (path / "told").exists():
+    if has(path, "told"):
         said = last_line(path / "log")
         return "a step of the hooks failed" + (f": {said}" if said else "")
     return "its build ended before it had packages"
@@ -63,9 +89,12 @@ def why_failed(path: Path) -> str:
 def last_line(path: Path) -> str:
     """The last line of a plain file that has something in it, fit for a report; "" if there is none."""
     try:
-        lines = read_plain(path, 1 << 24)[-4096:].decode("utf-8", "replace").splitlines()
+        descriptor = open_plain(os.fspath(path))
     except OSError:
         return ""
+    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        stream.seek(max(0, os.fstat(descriptor).st_size - 4096))
+        lines = stream.read(4096).decode("utf-8", "replace").splitlines()
     line = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return "".join(char if char.isprintable() else "?" for char in line)[:200]
 
@@ -96,11 +125,11 @@ def remove_predecessors(path: Path) -> list[Path]:
 def is_failed(path: Path) -> bool:
     """Whether a folder is the caller's own capture of a build that ended before it was complete."""
     try:
-        mine = path.lstat().st_uid == os.geteuid()
+        with Folder(path) as folder:
+            ended = folder.mine and not folder.has("complete") and not folder.has("finalized")
     except OSError:
         return False
-    plain = path.is_dir() and not path.is_symlink() and build_of(path) is not None
-    return mine and plain and not is_complete(path) and not (path / "finalized").exists() and not running(path)
+    return ended and build_of(path) is not None and not running(path)
 
 
 def _age(path: Path) -> int:
@@ -120,9 +149,9 @@ def running(path: Path, proc: Path = Path("/proc")) -> bool:
         local = values(read_plain(path / "local", 1_000_000))
     except OSError:  # not written yet, or never: the folder's name ends in the process
         number = path.name.rpartition(".")[2]
-        return number.isdecimal() and number.isascii() and (proc / number).exists()
+        return _PROCESS.fullmatch(number) is not None and (proc / number).exists()
     number = local.get("pid", "")
-    if not (number.isdecimal() and number.isascii()):
+    if not _PROCESS.fullmatch(number):
         return False
     boot = _read(proc / "sys/kernel/random/boot_id").strip()
     if local.get("boot", boot) not in ("", boot):

@@ -12,8 +12,10 @@ from typing import Final
 from buildinfo.apk.index import read_index
 from buildinfo.apk.pkginfo import parse_pkginfo
 from buildinfo.apk.segments import read_head
+from buildinfo.apk.signed import read_signed
 from buildinfo.apk.tar import TarReader
 from buildinfo.apk.v2 import read_package
+from buildinfo.capture.signing import require_holds, require_private
 from buildinfo.errors import FormatError, MissingToolError, UnreadableError
 from buildinfo.leftovers import create_folder, lock, part_name, sweep
 
@@ -66,7 +68,7 @@ def _why_old(index: Path, files: list[Path]) -> str | None:
     return next((f"it is older than {file.name}" for file in files if file.stat().st_mtime_ns > made), None)
 
 
-def mend(folder: Path, packages: Iterable[Path], *, key: str = "", sign: bool = True) -> list[Path]:
+def mend(folder: Path, packages: Iterable[Path], *, key: str = "", sign: bool = True, own: bool = True) -> list[Path]:
     """Make the indices of a folder anew, if one of them does not have these packages as they are.
 
     Two of these at once do it one after the other, so that the last index has what both have changed.
@@ -76,6 +78,8 @@ def mend(folder: Path, packages: Iterable[Path], *, key: str = "", sign: bool = 
         packages: what the indices have to have; others in the folder get into them as well.
         key: the private key that abuild signs with; empty, or gone, for the one that is configured.
         sign: whether to sign at all.
+        own: whether the packages are of builds of the user's own; otherwise nothing is signed that the very key did not
+            sign before.
 
     Returns:
         The indices that were made; all of the folder, or none.
@@ -90,9 +94,28 @@ def mend(folder: Path, packages: Iterable[Path], *, key: str = "", sign: bool = 
         lock(descriptor)
         if not stale(packages):
             return []
-        return _make(folder, key if key and Path(key).is_file() else "", sign=sign)
+        known = key if key and Path(key).is_file() else ""
+        if sign and not own:
+            known = known or _configured_key(folder)
+            _require_signed(folder, known)
+        return _make(folder, known, sign=sign)
     finally:
         os.close(descriptor)
+
+
+def _require_signed(folder: Path, key: str) -> None:
+    """See to it that the old index was signed with a key. What is in a v3 index is not read, so none is signed.
+
+    Raises:
+        FormatError: it is no index.
+        UnreadableError: it was not, or others can write to the folder.
+    """
+    require_private(folder)
+    index = read_signed(folder / INDEX) if (folder / INDEX).is_file() else None
+    if index is None or not index.signatures or (folder / INDEX_V3).is_file():
+        what = "its index is not known to be yours, and the build was not"
+        raise UnreadableError(what, where=folder, mend="make it yourself, or use --unsigned")
+    require_holds(key, index.signatures[0], index.digests)
 
 
 def _make(folder: Path, key: str, *, sign: bool) -> list[Path]:
@@ -124,6 +147,7 @@ def _make_v2(folder: Path, target: Path, key: str, *, sign: bool) -> None:
     output = str(target.relative_to(folder))
     _run(["apk", *trust, "index", *options, "--output", output, *_names(folder)], folder, environment)
     if sign:
+        environment["TMPDIR"] = str(target.parent)  # what it leaves goes with ours
         _run(["abuild-sign", "-q", *(["-k", key] if key else []), target.name], target.parent, environment)
 
 

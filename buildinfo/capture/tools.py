@@ -11,22 +11,34 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from buildinfo.apk.installed import InstalledDatabase
+from buildinfo.capture.folder import open_below, read_plain
 from buildinfo.capture.reader import Capture
 from buildinfo.capture.redact import Placeholders
+from buildinfo.errors import UnreadableError
+from buildinfo.files import replace_file
 from buildinfo.model import Tool, as_text
 
 #: What GCC's other drivers run, beside the C compiler proper. Which of them are there, the database says.
 _COMPILERS = ("cc1plus", "cc1obj", "cc1objplus", "f951", "gnat1", "d21", "go1", "lto1", "collect2")
 
-#: Entries that the memory of hashes keeps at most.
+#: Entries that the memory of hashes keeps at most, and its most bytes.
 _REMEMBERED = 2000
+_LARGEST_MEMORY: Final = 4 << 20
+#: Most bytes that are hashed for one record. A compiler has some 30 MB, a large one 200.
+_MOST_HASHED: Final = 2 << 30
 
 
 def read_tools(
-    capture: Capture, database: InstalledDatabase | None, placeholders: Placeholders, memory: Path | None
+    capture: Capture,
+    database: InstalledDatabase | None,
+    placeholders: Placeholders,
+    root: Path | None,
+    memory: Path | None,
 ) -> list[Tool]:
     """The tools of a capture, sorted by name.
 
@@ -34,12 +46,12 @@ def read_tools(
         capture: the capture.
         database: the installed packages of the environment that built, if it had a database.
         placeholders: for tools in a home and banners that name their file.
+        root: the root that built, where tools that nobody owns are hashed; None to read none of them.
         memory: file that remembers hashes between builds; None to remember nothing.
     """
     paths = dict.fromkeys(capture.lines("tools"))
     targets = _targets(capture)
     banners = _banners(capture)
-    root = Path(capture.local.get("BUILD_ROOT") or "/") if "inner" in capture.files else Path("/")
     unowned = _Hashes(root, capture, memory)
     tools = []
     for path in paths:
@@ -84,7 +96,7 @@ def _targets(capture: Capture) -> dict[str, str]:
 
 def _banners(capture: Capture) -> dict[str, str]:
     """Tool name -> the first line that is not empty of what ``--version`` printed."""
-    parts = capture.text("banners").split("\0")[:-1]
+    parts = capture.split("banners", "\0")[:-1]
     banners = {}
     for name, output in zip(parts[::2], parts[1::2], strict=False):
         banners[name] = next((line.strip() for line in output.splitlines() if line.strip()), "")
@@ -98,11 +110,16 @@ def _banners(capture: Capture) -> dict[str, str]:
 
 
 class _Hashes:
-    """SHA-256 of files that nobody owns, where they are as the hooks saw them."""
+    """SHA-256 of files that nobody owns, where they are as the hooks saw them.
 
-    def __init__(self, root: Path, capture: Capture, memory: Path | None) -> None:
+    A capture names them: only plain files below the root are opened, and no link on the way is followed, since what
+    built in a chroot may have put links there.
+    """
+
+    def __init__(self, root: Path | None, capture: Capture, memory: Path | None) -> None:
         self._root = root
         self._memory = memory
+        self._left = _MOST_HASHED
         self._seen: dict[str, str] = {}
         for line in capture.lines("tools.stat"):
             stat, _, path = line.rpartition(" /")
@@ -111,23 +128,33 @@ class _Hashes:
         self._new: dict[str, str] = {}
         if memory is not None:
             try:
-                self._known = {str(key): str(value) for key, value in json.loads(memory.read_bytes()).items()}
-            except (OSError, ValueError, AttributeError):
+                known = json.loads(read_plain(memory, _LARGEST_MEMORY))
+                self._known = {str(key): str(value) for key, value in known.items()}
+            except (OSError, ValueError, AttributeError, RecursionError):
                 self._known = {}
 
     def of(self, path: str, target: str) -> str | None:
-        file = self._root / target.lstrip("/")
+        if self._root is None or path not in self._seen:
+            return None
         try:
-            stat = file.stat()
-            if self._seen.get(path) != f"{stat.st_size} {int(stat.st_mtime)}":
+            descriptor = open_below(self._root, target)
+        except (OSError, ValueError):
+            return None
+        with os.fdopen(descriptor, "rb", buffering=0) as stream:
+            stat = os.fstat(descriptor)
+            if self._seen[path] != f"{stat.st_size} {int(stat.st_mtime)}":
                 return None
+            file = self._root / target.lstrip("/")
             key = f"{file} {stat.st_dev} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
             known = self._new.get(key) or self._known.get(key)
             if known is None:
-                with file.open("rb") as stream:
+                self._left -= stat.st_size
+                if self._left < 0:
+                    return None
+                try:
                     known = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError:
-            return None
+                except OSError:
+                    return None
         self._new[key] = known
         return known
 
@@ -137,9 +164,5 @@ class _Hashes:
             return
         entries = {**self._known, **self._new}
         kept = dict(list(entries.items())[-_REMEMBERED:])
-        beside = self._memory.with_name(f"{self._memory.name}.{os.getpid()}")
-        try:
-            beside.write_text(json.dumps(kept))
-            beside.replace(self._memory)
-        except OSError:
-            beside.unlink(missing_ok=True)
+        with suppress(UnreadableError):
+            replace_file(self._memory, json.dumps(kept).encode(), 0o600)

@@ -8,8 +8,9 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from buildinfo.capture.pending import captures_folder, running
-from buildinfo.install.situation import Finding, Situation, last_line
+from buildinfo.capture.folder import why_not_private
+from buildinfo.capture.pending import captures_folder, has, in_folder, is_complete, is_finalized, last_line, running
+from buildinfo.install.situation import Finding, Situation
 
 #: A capture holds a copy of the installed database: a few megabytes.
 ROOM = 64 << 20
@@ -28,6 +29,10 @@ def state(situation: Situation) -> Iterator[Finding]:
     place = folder
     while not place.exists() and place != place.parent:
         place = place.parent
+    if (why := _why_not_private(folder)) is not None:
+        mend = f"chmod go-w {shlex.quote(str(folder))}, or set BUILDINFO_CAPTURES to a folder of your own"
+        yield Finding("state", "fail", f"no captures are written to {folder}: {why}", mend)
+        return
     if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
         detail = f"captures cannot be written to {folder}: see {place}"
         yield Finding("state", "fail", detail, "check owner and mode, or set BUILDINFO_CAPTURES in abuild.conf")
@@ -43,10 +48,7 @@ def state(situation: Situation) -> Iterator[Finding]:
 def captures(situation: Situation) -> Iterator[Finding]:
     """What is left of builds: to be finalized, or to be removed."""
     folder = _folder(situation)
-    try:
-        left = sorted(path for path in folder.iterdir() if path.is_dir())
-    except FileNotFoundError:
-        left = []
+    left = in_folder(folder)
     if not left:
         yield Finding("captures", "ok", "no captures are left behind")
     for capture in left:
@@ -66,15 +68,22 @@ def left_over(situation: Situation) -> Iterator[Finding]:
         yield Finding("leftovers", "ok", "nothing is left over beside packages")
 
 
+def _why_not_private(folder: Path) -> str | None:
+    try:
+        return why_not_private(folder)
+    except OSError:
+        return None
+
+
 def _capture(capture: Path, proc: Path) -> Finding:
-    if (capture / "finalized").exists():
+    if is_finalized(capture):
         return Finding("captures", "ok", f"{capture.name} is finalized and kept")
     if running(capture, proc):
         return Finding("captures", "ok", f"{capture.name} is of a build that still runs")
     word = shlex.quote(str(capture))
-    if (capture / "complete").exists():
+    if is_complete(capture):
         mend = f"abuild-buildinfo finalize {word}"
-        if (capture / "tried").exists():
+        if has(capture, "tried"):
             said = last_line(capture / "log")
             detail = f"{capture.name} is complete, but finalize failed" + (f": {said}" if said else "")
             return Finding("captures", "warn", detail, mend)
@@ -82,7 +91,7 @@ def _capture(capture: Path, proc: Path) -> Finding:
     error = last_line(capture / "errors")
     if error:
         how = f"is of a build that failed: {error}"
-    elif (capture / "told").exists():
+    elif has(capture, "told"):
         said = last_line(capture / "log")
         how = "is incomplete, a step of the hooks failed" + (f": {said}" if said else "")
     else:

@@ -13,14 +13,24 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from buildinfo.capture import owed
-from buildinfo.capture.pending import captures_folder, is_complete, is_failed, running, why_failed
+from buildinfo.capture.folder import why_not_private
+from buildinfo.capture.pending import (
+    captures_folder,
+    in_folder,
+    is_complete,
+    is_failed,
+    is_finalized,
+    running,
+    why_failed,
+)
 from buildinfo.errors import BuildinfoError, CaptureError, UsageError
 from buildinfo.install.situation import Situation
-from buildinfo.leftovers import PART, interrupted, is_abandoned, is_leftover_name, remove_abandoned, twin
+from buildinfo.leftovers import PART, interrupted, is_abandoned, is_leftover_name, leftovers, remove_abandoned, twin
 
 CLEAN: Final = "abuild-buildinfo doctor --clean"
 _RECORD: Final = ".buildinfo.toml"
 _SIGNATURE: Final = f"{_RECORD}.sig"
+_INTERRUPTED: Final = "it was being written by a run that was interrupted"
 
 
 class Leftover(NamedTuple):
@@ -39,11 +49,17 @@ class Leftover(NamedTuple):
 def captures(situation: Situation) -> Iterator[Leftover]:
     """Captures that nobody can finalize: of failed builds, damaged ones, and those whose packages were replaced."""
     folder = captures_folder(situation.answers or situation.environ)
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+    try:
+        if why_not_private(folder) is not None:
+            return  # `doctor` says so
+    except OSError:
+        return
+    yield from (Leftover(path, _INTERRUPTED) for path in leftovers(folder) if is_abandoned(path))
+    for path in in_folder(folder):
         if is_failed(path):
             yield Leftover(path, why_failed(path))
             continue
-        waits = path.is_dir() and is_complete(path) and not (path / "finalized").exists() and _is_mine(path)
+        waits = is_complete(path) and not is_finalized(path) and _is_mine(path)
         if waits and not running(path, situation.proc) and (why := _why_useless(path)) is not None:
             yield Leftover(path, why)
 
@@ -95,7 +111,7 @@ def _in_folder(folder: Path) -> Iterator[Leftover]:
 
 def _unfinished(path: Path) -> Leftover:
     if path.suffix == PART:
-        return Leftover(path, "it was being written by a run that was interrupted")
+        return Leftover(path, _INTERRUPTED)
     same = twin(path)
     if same is not None:
         return Leftover(path, f"a run was interrupted when {same.name} had been written over")

@@ -13,8 +13,7 @@ from pathlib import Path
 from buildinfo.capture.settings import FLAGS, PREFIX, TEXTS
 from buildinfo.errors import BuildinfoError
 from buildinfo.install import hooks
-from buildinfo.install.places import Scope, plain, system_scope, user_scope
-from buildinfo.opening import open_file
+from buildinfo.install.places import Scope, system_scope, user_scope
 
 
 @dataclass(frozen=True)
@@ -182,14 +181,3 @@ def _is_no_file(path: Path) -> bool:
         return not stat.S_ISREG(path.stat().st_mode)
     except OSError:
         return False
-
-
-def last_line(path: Path) -> str:
-    """The last line of a file that has something in it, "" if there is none, shortened to fit a report."""
-    try:
-        with open_file(path) as file:
-            file.seek(max(0, path.stat().st_size - 4096))
-            lines = file.read(4096).decode("utf-8", "replace").splitlines()
-    except OSError:
-        return ""
-    return plain(next((line.strip() for line in reversed(lines) if line.strip()), ""))[:200]

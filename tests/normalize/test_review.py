@@ -14,8 +14,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from packing import EPOCH, Item, Packing
@@ -265,18 +263,17 @@ def test_a_package_without_a_size_reports_no_change_of_it(tmp_path: Path) -> Non
 
 
 def signed_by(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What is said where abuild-sign is this script; the captured build knew a key and a folder of its user."""
+    """What is said where abuild-sign is this script."""
     program = tmp_path / "bin" / "abuild-sign"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     monkeypatch.delenv("ABUILD_USERDIR", raising=False)
-    capture: Any = SimpleNamespace(local={"PACKAGER_PRIVKEY": "/k.rsa", "ABUILD_USERDIR": str(tmp_path)})
     path = tmp_path / "p.apk"
     path.write_bytes(Packing(seed=1).package())
     with pytest.raises(UnreadableError) as caught:
-        normalize_package(path, replace(FINALIZE, sign=signer(capture, EPOCH)))
+        normalize_package(path, replace(FINALIZE, sign=signer("/k.rsa", EPOCH, tmp_path)))
     assert path.read_bytes() == Packing(seed=1).package()
     assert sorted(each.name for each in tmp_path.iterdir()) == ["bin", "p.apk"]
     return str(caught.value)
