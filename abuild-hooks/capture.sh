@@ -58,6 +58,12 @@ make cmake meson muon ninja samu scons waf bazel autoconf automake libtool pkgco
 pnpm pip3 patch swig protoc ccache sccache distcc tar pigz gzip xz zstd apk abuild fakeroot scanelf bwrap git
 '
 
+# The files of a capture that only the inside of a chroot can know. Of all else the outside has its own.
+_buildinfo_inside='
+sources.sha256 sources.sha512 sources.size environment installed installed.repositories sysroot sysroot.repositories
+tools tools.real tools.stat banners usrlocal observations paths conditions world captured tree
+'
+
 # Those that answer at once, and how to ask them.
 _buildinfo_banners='cc clang ld as make tar pigz apk python3 samu ninja'
 
@@ -131,10 +137,13 @@ _buildinfo_body_chroot() {
 	done >"$BUILD_ROOT/.abuild-buildinfo/inside"
 }
 
-# What the chroot left is what a build left: nothing in it is followed, and only this build's own capture is taken.
+# What the chroot left is what a build left: nothing in it is followed, and of this build's own capture alone is taken
+# what only the inside can know. What the outside captured, and what becomes of the capture, it cannot say.
 _buildinfo_body_merge() {
 	_buildinfo_inner=$BUILD_ROOT/tmp/.abuild-buildinfo
-	if [ -L "$_buildinfo_inner" ] || [ -n "$(command find "$_buildinfo_inner" ! -type d ! -type f)" ]; then
+	# Files of more than 64 MiB, which is counted in halves of a KiB, are none of ours.
+	if [ -L "$_buildinfo_inner" ] ||
+		[ -n "$(command find "$_buildinfo_inner" ! -type d \( ! -type f -o -size +131072 \))" ]; then
 		echo "the chroot left something else than files and folders for a capture" >&2
 		return 1
 	fi
@@ -143,7 +152,7 @@ _buildinfo_body_merge() {
 		echo "the chroot left no capture, or more than one: its abuild did not load the hooks" >&2
 		return 1
 	fi
-	[ ! -s "$1/log" ] || command cat "$1/log" >&2
+	[ ! -s "$1/log" ] || command head -c 65536 "$1/log" >&2
 	if [ -e "$1/told" ]; then # a step failed in there, and the user knows
 		: >"$_buildinfo_capture/told"
 		return
@@ -152,9 +161,19 @@ _buildinfo_body_merge() {
 		echo "the chroot left no complete capture" >&2
 		return 1
 	fi
-	command mv "$1/complete" "$1/inner" && command rm -f "$1/log" &&
-		command cp -R "$1/." "$_buildinfo_capture/" &&
-		_buildinfo_local && _buildinfo_requested && _buildinfo_seal
+	_buildinfo_inner=$1
+	set --
+	for _buildinfo_name in $_buildinfo_inside; do
+		[ ! -f "$_buildinfo_inner/$_buildinfo_name" ] || set -- "$@" "$_buildinfo_inner/$_buildinfo_name"
+	done
+	command cp "$@" "$_buildinfo_capture/" && command cp "$_buildinfo_inner/complete" "$_buildinfo_capture/inner" &&
+		command cp "$_buildinfo_inner/pkginfo"/* "$_buildinfo_capture/pkginfo/" || return
+	# The build could not write there, so these are facts, whatever it left.
+	_buildinfo_database "$BUILD_ROOT" installed || return
+	if [ -r "$BUILD_ROOT/etc/apk/world" ]; then
+		command cp "$BUILD_ROOT/etc/apk/world" "$_buildinfo_capture/world" || return
+	fi
+	_buildinfo_local && _buildinfo_requested && _buildinfo_seal
 }
 
 # The newest build time in the index that apk index just wrote to the file behind --output or -o.

@@ -123,11 +123,15 @@ if [ -z "${FAKEROOTKEY:-}" ]; then
 fi
 
 # Set _buildinfo_capture, the folder of this build, and _buildinfo_log_file, where the bodies write what they have to
-# say.
+# say. What somebody else put there, or a link, is neither.
 _buildinfo_locate() {
 	_buildinfo_restore
 	_buildinfo_capture=$_buildinfo_captures/${pkgname:-}-${pkgver:-}-r${pkgrel:-}.${CARCH:-}.$$
 	_buildinfo_log_file=/dev/null
+	if _buildinfo_is_foreign "$_buildinfo_captures" || _buildinfo_is_foreign "$_buildinfo_capture"; then
+		_buildinfo_capture=/dev/null/${_buildinfo_capture##*/} # where nobody, root neither, can make a folder
+		return
+	fi
 	if [ -f "$_buildinfo_capture/log" ] && [ -w "$_buildinfo_capture/log" ]; then
 		_buildinfo_log_file=$_buildinfo_capture/log
 	fi
@@ -144,9 +148,14 @@ _buildinfo_event() {
 	case $1 in
 	building | chroot | packing) # whichever comes first: abuild can be told to pack alone
 		_buildinfo_announced=1
-		if ! _buildinfo_make "$1"; then
-			_buildinfo_complain "no capture can be written to ${_buildinfo_capture%/*}: this build has no record, its packages are not affected" \
-				"make that a folder you can write to, or set BUILDINFO_CAPTURES to one; check with: abuild-buildinfo doctor"
+		_buildinfo_make "$1" || _buildinfo_status=$?
+		if [ "$_buildinfo_status" -ne 0 ]; then
+			_buildinfo_loss="this build has no record, its packages are not affected"
+			_buildinfo_reason="no capture can be written to $_buildinfo_captures: $_buildinfo_loss"
+			[ "$_buildinfo_status" -ne 3 ] ||
+				_buildinfo_reason="no capture is written to $_buildinfo_captures, which is a link, or another user's or for others to write to: $_buildinfo_loss"
+			_buildinfo_complain "$_buildinfo_reason" \
+				"make that a folder that you alone can write to, or set BUILDINFO_CAPTURES to one; check with: abuild-buildinfo doctor"
 			return
 		fi
 		;;
@@ -176,16 +185,31 @@ _buildinfo_event() {
 	_buildinfo_complain "the $1 step failed with status $_buildinfo_status: $_buildinfo_loss, its packages are not affected"
 }
 
-# Make the folder of the capture.
+# Is $1 something, and no folder of the user's own?
+_buildinfo_is_foreign() {
+	# shellcheck disable=SC3067 # busybox ash, dash and bash have -O
+	[ -L "$1" ] || { [ -e "$1" ] && { [ ! -d "$1" ] || [ ! -O "$1" ]; }; }
+}
+
+# Make the folder of the capture. Returns 3 where others could put something into the folder of captures.
 _buildinfo_make() {
-	case $_buildinfo_capture in
+	case $_buildinfo_captures in
 	[!/]*) return 1 ;; # relative: the build changes its folder
 	esac
+	! _buildinfo_is_foreign "$_buildinfo_captures" || return 3
 	if [ "$1" = building ] && [ -d "$_buildinfo_capture" ]; then # left behind by another process that had our number
 		command mv "$_buildinfo_capture" "$_buildinfo_capture.$(command date +%s)" 2>/dev/null || return
 	fi
 	[ ! -d "$_buildinfo_capture" ] || return 0
-	( umask 077; command mkdir -p "$_buildinfo_capture/pkginfo" && : >"$_buildinfo_capture/log" ) 2>/dev/null || return
+	(
+		umask 077
+		[ -d "$_buildinfo_captures" ] || command mkdir -p "$_buildinfo_captures" || exit
+		_buildinfo_mode=$(command stat -c %a "$_buildinfo_captures") || exit
+		case $_buildinfo_mode in
+		*[2367] | *[2367]?) exit 3 ;;
+		esac
+		command mkdir "$_buildinfo_capture" "$_buildinfo_capture/pkginfo" && : >"$_buildinfo_capture/log"
+	) 2>/dev/null || return
 	_buildinfo_locate
 	_buildinfo_tell_settings
 }
@@ -239,7 +263,8 @@ _buildinfo_report() {
 				"$(command date +%s)" "$1" "$(_buildinfo_plain "$2")"
 			printf '"origin": "%s", "version": "%s", "arch": "%s", "repository": "%s", "capture": "%s"}' \
 				"$(_buildinfo_plain "${pkgname:-}")" "$(_buildinfo_plain "${pkgver:-}-r${pkgrel:-}")" \
-				"$(_buildinfo_plain "${CARCH:-}")" "$(_buildinfo_plain "${repo:-}")" "$(_buildinfo_plain "$_buildinfo_capture")"
+				"$(_buildinfo_plain "${CARCH:-}")" "$(_buildinfo_plain "${repo:-}")" \
+				"$(_buildinfo_plain "$_buildinfo_captures/${_buildinfo_capture##*/}")"
 		)
 		printf '%s\n' "$_buildinfo_line" >>"$BUILDINFO_LOG"
 	) || :
@@ -285,7 +310,7 @@ _buildinfo_adopt_epoch() {
 }
 
 _buildinfo_failed() {
-	[ -n "${pkgname:-}" ] || return 0
+	[ -n "${pkgname:-}" ] && [ -z "${FAKEROOTKEY:-}" ] || return 0 # there every file seems to be our own
 	_buildinfo_locate
 	[ -d "$_buildinfo_capture" ] || return 0
 	( printf '%s\n' "$1" >>"$_buildinfo_capture/errors" ) 2>/dev/null || :
@@ -431,7 +456,7 @@ _buildinfo_collect() {
 		if [ -z "${_buildinfo_announced:-}" ] || [ -n "${_buildinfo_recorded:-}" ] || _buildinfo_names_package; then
 			return 0
 		fi
-		_buildinfo_complain "the capture of this build is gone from ${_buildinfo_capture%/*}: this build has no record"
+		_buildinfo_complain "the capture of this build is gone from $_buildinfo_captures: this build has no record"
 		return
 	fi
 	[ ! -e "$_buildinfo_capture/finalized" ] || return 0
@@ -471,7 +496,8 @@ _buildinfo_finalize() {
 		umask 022 # as abuild's for its packages, whatever the recipe did
 		true >"$_buildinfo_capture/tried"
 		. "$_buildinfo_dir/program.sh"
-		export BUILDINFO_QUIET="${BUILDINFO_QUIET:-}" BUILDINFO_LOG="${BUILDINFO_LOG:-}"
+		# What the user has decided, for the program to ask: this capture is his own.
+		export BUILDINFO_QUIET="${BUILDINFO_QUIET:-}" BUILDINFO_LOG="${BUILDINFO_LOG:-}" BUILDINFO_CAPTURES="$_buildinfo_captures"
 		# shellcheck disable=SC2154 # set in program.sh
 		exec "$_buildinfo_python" -I -m buildinfo finalize --before-index "$_buildinfo_capture"
 	) || _buildinfo_status=$?
