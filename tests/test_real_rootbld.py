@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -158,6 +159,23 @@ def test_a_build_cannot_write_outside_its_chroot_through_the_capture(real: Make,
     assert victim.read_text() == "precious\n"
     assert len([line for line in done.stderr.splitlines() if line.startswith("abuild-buildinfo: ")]) == 1
     assert builder.packages()
+
+
+def test_a_build_forges_nothing_that_was_captured_outside(real: Make, repository: str) -> None:
+    """Nor does it mark its capture as finalized, so that there would be no record of it."""
+    builder = real()
+    trap = (
+        "d=/tmp/.abuild-buildinfo/$pkgname-$pkgver-r$pkgrel.$CARCH.$$\n\tmkdir -p $d/pkginfo\n"
+        "\tfor f in recipe repository epoch APKBUILD inputs.sha256 finalized tried normalized; do\n"
+        "\t\techo forged >$d/$f\n\tdone\n\t"
+    )
+    done = rootbld(builder, repository, APKBUILD.replace("build() {\n\t", "build() {\n\t" + trap))
+    assert said(done) == []
+    record = read(builder.record_file())
+    assert (record.epoch.rule, record.epoch.value) == ("commit", COMMIT_TIME)
+    assert record.source.origin == "hello"
+    assert record.inputs[0].sha256 == hashlib.sha256((builder.aports / "main/hello/APKBUILD").read_bytes()).hexdigest()
+    assert builder.captures() == []
 
 
 def test_a_build_within_the_build_does_not_take_the_record(real: Make, repository: str) -> None:
