@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from buildinfo.apk.keys import TYPES
 from buildinfo.apk.pigz import compress
 from buildinfo.apk.segments import read_head
 from buildinfo.apk.signature import Signature
@@ -101,17 +100,20 @@ def require_holds(key: str, signature: Signature, digests: Mapping[str, bytes]) 
         UnreadableError: it was not, or there is no such key.
         MissingToolError: without openssl, which abuild-sign needs as well.
     """
+    from buildinfo.apk.keys import TYPES  # hardly ever needed
+
     if not key:
         raise UnreadableError("no key is known to sign with", mend="set PACKAGER_PRIVKEY, or use --unsigned")
-    digest = digests.get(TYPES.get(signature.type, ""))
+    algorithm = TYPES.get(signature.type)
+    digest = None if algorithm is None else digests.get(algorithm)
     if digest is None or len(signature.data) > _LONGEST:
         raise UnreadableError(f"abuild-sign makes no signatures such as {signature.file_name[:80]}", where=key)
     if not Path(key).is_file():
         raise UnreadableError("the key is not there", where=key)
     ways = [["-inkey", key]]
-    if Path(f"{key}.pub").is_file():  # of a key with a passphrase
+    if _is_encrypted(key):
         ways.append(["-pubin", "-inkey", f"{key}.pub"])
-    if not any(_holds(way, signature, digest) for way in ways[: 2 if _is_encrypted(key) else 1]):
+    if not any(_holds([*way, "-pkeyopt", f"digest:{algorithm}"], signature, digest) for way in ways):
         what = f"{signature.file_name[:80]} was not made with it, and nothing is signed that it did not sign before"
         raise UnreadableError(what, where=key)
 
@@ -133,12 +135,11 @@ def require_private(folder: Path) -> None:
 
 def _holds(way: list[str], signature: Signature, digest: bytes) -> bool:
     openssl = shutil.which("openssl") or "libressl"
-    options = ["-passin", "pass:", "-pkeyopt", f"digest:{TYPES[signature.type]}"]
     reading, writing = os.pipe()
     try:
         os.write(writing, signature.data)
         os.close(writing)
-        command = [openssl, "pkeyutl", "-verify", *way, *options, "-sigfile", f"/dev/fd/{reading}"]
+        command = [openssl, "pkeyutl", "-verify", *way, "-passin", "pass:", "-sigfile", f"/dev/fd/{reading}"]
         done = subprocess.run(command, input=digest, capture_output=True, check=False, pass_fds=[reading])
     except FileNotFoundError as error:
         raise MissingToolError("is not there", where="openssl", mend="install it") from error

@@ -10,8 +10,8 @@ environment of who finalizes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from buildinfo.capture.folder import Folder, is_private, why_not_private
 from buildinfo.capture.pending import captures_folder
@@ -23,8 +23,7 @@ from buildinfo.errors import UsageError
 MEMORY = "hashes.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What the user decides.
 
     Attributes:

@@ -136,27 +136,32 @@ class _Hashes:
     def of(self, path: str, target: str) -> str | None:
         if self._root is None or path not in self._seen:
             return None
+        file = self._root / target.lstrip("/")
         try:
-            descriptor = open_below(self._root, target)
+            key = self._key(path, file, file.stat())
+            known = None if key is None else self._new.get(key) or self._known.get(key)
+            if known is None and key is not None:
+                known = self._hash(path, file, target, key)
         except (OSError, ValueError):
             return None
-        with os.fdopen(descriptor, "rb", buffering=0) as stream:
-            stat = os.fstat(descriptor)
-            if self._seen[path] != f"{stat.st_size} {int(stat.st_mtime)}":
-                return None
-            file = self._root / target.lstrip("/")
-            key = f"{file} {stat.st_dev} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
-            known = self._new.get(key) or self._known.get(key)
-            if known is None:
-                self._left -= stat.st_size
-                if self._left < 0:
-                    return None
-                try:
-                    known = hashlib.file_digest(stream, "sha256").hexdigest()
-                except OSError:
-                    return None
-        self._new[key] = known
+        if known is not None and key is not None:
+            self._new[key] = known
         return known
+
+    def _key(self, path: str, file: Path, stat: os.stat_result) -> str | None:
+        """What a hash is remembered under; None if the file is not as the hooks saw it."""
+        if self._seen[path] != f"{stat.st_size} {int(stat.st_mtime)}":
+            return None
+        return f"{file} {stat.st_dev} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+
+    def _hash(self, path: str, file: Path, target: str, key: str) -> str | None:
+        assert self._root is not None
+        with os.fdopen(open_below(self._root, target), "rb", buffering=0) as stream:
+            stat = os.fstat(stream.fileno())
+            self._left -= stat.st_size
+            if self._left < 0 or self._key(path, file, stat) != key:
+                return None
+            return hashlib.file_digest(stream, "sha256").hexdigest()
 
     def save(self) -> None:
         """Remember the hashes for the next build; whoever cannot write them computes them again."""
