@@ -1,6 +1,7 @@
 """ar archives: static libraries, and .deb packages.
 
-Leaks: times and owners of members. Canonical form: the mode is 755 if the owner may execute the member, else 644.
+Leaks: times and owners of members. Canonical form: the mode is 755 if the owner may execute the member, else 644; not
+of what is no plain file, or has a setuid, setgid or sticky bit, which ar puts on what it unpacks.
 
 Sources: ar(5) of FreeBSD for the header, the `/`, `//` and `/SYM64/` members of System V and GNU and the `#1/N` names
 of BSD. The order of members is kept: the first of two members that define a symbol is the one that is linked.
@@ -9,6 +10,7 @@ of BSD. The order of members is kept: the first of two members that define a sym
 from __future__ import annotations
 
 import re
+import stat
 from typing import Final
 
 from buildinfo.errors import FormatError
@@ -25,6 +27,7 @@ MAX_NAME: Final = 1024
 _TIME, _UID, _GID, _MODE, _SIZE = slice(16, 28), slice(28, 34), slice(34, 40), slice(40, 48), slice(48, 58)
 _DECIMAL: Final = re.compile(rb" *(-?[0-9]{1,12}) *").fullmatch
 _OCTAL: Final = re.compile(rb" *([0-7]{1,8}) *").fullmatch
+_SPECIAL: Final = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 _SYMBOLS: Final = (b"/", b"/SYM64/")
 _SIGNATURES: Final = ("_gpgorigin", "_gpgmaint", "_gpgarchive", "_gpgbuilder")
 """Members that debsigs(1) and dpkg-sig(1) put into a .deb."""
@@ -85,7 +88,9 @@ class Ar:
             mode = _OCTAL(header[_MODE])
             if not mode:
                 raise FormatError("an ar member whose mode is not a number", offset=at)
-            fields[_MODE] = b"755     " if int(mode[1], 8) & 0o100 else b"644     "
+            bits = int(mode[1], 8)
+            if stat.S_IFMT(bits) in (0, stat.S_IFREG) and not bits & _SPECIAL:
+                fields[_MODE] = b"755     " if bits & 0o100 else b"644     "
         return bytes(fields)
 
     def _content(self, content: bytes, name: bytes, long_names: bytes, at: int, job: Job) -> bytes:

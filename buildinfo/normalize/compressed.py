@@ -75,13 +75,15 @@ class Gzip:
                 patches.append((at, header.end, built))
             if body.content is not None:
                 patch = _recompress(data, header, body, job)
+                if patch and header.extra and len(patch[2]) != patch[1] - patch[0]:
+                    raise LeftAlone("an extra field in its header may state sizes, as that of BGZF and dictzip does")
                 patches += [patch] if patch else []
             at = body.end + 8
         return spliced(data, patches)
 
 
 def _read_header(data: bytes, at: int) -> _Header:
-    """Reads the header at `at`; strip-nondeterminism, too, believes its checksum without a look."""
+    """Reads the header at `at`."""
     flags = data[at + 3] if at + 3 < len(data) else 0
     end = at + _HEADER
     extra = name = comment = b""
@@ -96,6 +98,9 @@ def _read_header(data: bytes, at: int) -> _Header:
         end += 2
     if end > len(data):
         raise FormatError("the file ends inside a gzip header", offset=at)
+    # Without it, or with a fresh one, programs would read what some of them refuse.
+    if flags & _FHCRC and zlib.crc32(data[at : end - 2]) & 0xFFFF != int.from_bytes(data[end - 2 : end], "little"):
+        raise IntegrityError("the checksum of a gzip header does not hold", offset=at)
     return _Header(at, end, flags, int.from_bytes(data[at + 4 : at + 8], "little"), extra, name, comment)
 
 

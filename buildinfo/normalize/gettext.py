@@ -36,7 +36,11 @@ class Gettext:
         start, end = _header_entry(data)
         entry = data[start:end]
         result = _DATE.sub(lambda match: _date(match, job), entry)
-        return data if result == entry else data[:start] + result + data[end:]
+        if result == entry:
+            return data
+        if _is_shared(data, start, end):
+            raise LeftAlone("another message lies in its header entry")
+        return data[:start] + result + data[end:]
 
 
 def _header_entry(data: bytes) -> tuple[int, int]:
@@ -65,6 +69,19 @@ def _header_entry(data: bytes) -> tuple[int, int]:
     if any(length and at < start + size and start < at + length for at, length in tables):
         raise FormatError("a translation that lies inside a table", offset=translations + 8 * index)
     return start, start + size
+
+
+def _is_shared(data: bytes, start: int, end: int) -> bool:
+    """Whether another text than the translation of the empty message reaches into its place."""
+    order = _ORDERS[data[:4]]
+    _, strings, originals, translations = struct.unpack_from(f"{order}4I", data, 4)
+    pair = struct.Struct(f"{order}II")
+    view = memoryview(data)
+    inside = 0
+    for table in (originals, translations):
+        for size, at in pair.iter_unpack(view[table : table + 8 * strings]):
+            inside += at < end and start < at + size
+    return inside > 1
 
 
 def _date(match: re.Match[bytes], job: Job) -> bytes:

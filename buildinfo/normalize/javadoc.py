@@ -3,17 +3,20 @@
 Leaks: the time in the generator's comment, and the version beside it; the dates of `date` and `dc.created`. That is
 what add-determinism removes. Canonical form: neither the comment nor the language of the page, which the builder's
 locale decides. That is what strip-nondeterminism removes. A comment with a version but no time (`-notimestamp`) is no
-leak. Everything is done on bytes, as the names and times in question are ASCII in every encoding that javadoc is known
+leak. Nothing is changed behind anything but plain markup: in a script the comment takes out a line, in a title it is
+text. Everything is done on bytes, as the names and times in question are ASCII in every encoding that javadoc is known
 to write: a page in ISO 8859-1 leaks no less than one in UTF-8.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from buildinfo.normalize.job import Job, LeftAlone
+from buildinfo.normalize.splice import Patch
 
 MAX_LINES: Final = 15
 """Lines that may belong to the head; it ends before them where `</head>` stands."""
@@ -26,6 +29,11 @@ _SAYING: Final = re.compile(rb"[\w .:,+()/\x80-\xff~-]*").fullmatch
 _DATE: Final = re.compile(rb'(<meta name="(?:date|dc\.created)" content=")([^"]*)">', re.IGNORECASE)
 _DAY: Final = re.compile(rb"([0-9]{4})-([0-9]{2})-([0-9]{2})").fullmatch
 _LANGUAGE: Final = re.compile(rb'<html lang="[\w-]+">')
+_MARKUP: Final = re.compile(
+    rb"\s+|<!doctype[^<>]*>|<!--(?!-?>)(?:(?!--!?>).)*-->|(?P<tag><(?:html|head|meta|link)\b[^<>]*>)|<title>[^<]*</title>",
+    re.IGNORECASE | re.DOTALL,
+)
+"""One piece of what may stand before the comment, and of what leaks."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -36,24 +44,53 @@ class Javadoc:
 
     def normalize(self, data: bytes, job: Job) -> bytes:
         head, rest = _split(data)
-        new = [self._line(line, job) for line in head]
+        new = _edited(head, job)
         if new == head:
             return data
         result = b"".join(new) + rest
         # Only in a page that was made for it: what is left joins to something to remove in its turn.
         again, rest = _split(result)
-        if any(self._line(line, job) != line for line in again):
+        if _edited(again, job) != again:
             raise LeftAlone("its head holds more than javadoc writes")
         return result
 
-    def _line(self, line: bytes, job: Job) -> bytes:
-        """A line of the head; empty if nothing else stood in it than what is removed."""
-        form = job.form(self.name)
-        result = _without_comments(line, form)
-        if form:
-            result = _LANGUAGE.sub(b"<html>", result)
-        result = _DATE.sub(lambda match: match[1] + _day(match[2], job) + b'">', result)
-        return b"" if result != line and not result.strip() else result
+
+def _edited(head: list[bytes], job: Job) -> list[bytes]:
+    """The lines of the head as they are to be; empty where nothing else stood in one than what is removed."""
+    text = b"".join(head)
+    edits = _edits(text, job)
+    edit = next(edits, None)
+    new: list[bytes] = []
+    end = 0
+    for line in head:
+        done, end = end, end + len(line)
+        parts: list[bytes] = []
+        while edit is not None and edit[1] <= end:
+            parts += [text[done : edit[0]], edit[2]]
+            done = edit[1]
+            edit = next(edits, None)
+        result = b"".join((*parts, text[done:end]))
+        new.append(b"" if result != line and not result.strip() else result)
+    return new
+
+
+def _edits(text: bytes, job: Job) -> Iterator[Patch]:
+    """What is to change in the markup that a page begins with, up to what may mean anything else: in a script a comment
+    takes out the rest of a line, in a title it is text."""
+    form = job.form(Javadoc.name)
+    at = 0
+    while piece := _MARKUP.match(text, at):
+        at = piece.end()
+        old = piece[0]
+        if old.startswith(_COMMENT):
+            new = _without_comments(old, form)
+        elif piece["tag"] is None or b"\n" in old:
+            continue
+        else:
+            new = _LANGUAGE.sub(b"<html>", old) if form else old
+            new = _DATE.sub(lambda match: match[1] + _day(match[2], job) + b'">', new)
+        if new != old:
+            yield piece.start(), at, new
 
 
 def _split(data: bytes) -> tuple[list[bytes], bytes]:

@@ -30,6 +30,8 @@ _ATOMS: Final = b"NTF.S"
 """Objects of one byte, never worth a reference; their numbers as nodes are their places here."""
 _ODD: Final = frozenset(b"[{<Ifx")
 """Types that marshal knows and no compiler writes: mutable objects, and numbers of older streams."""
+_ARCHIVE: Final = b"PK\5\6"
+"""In what stands behind the code: the end record of a zip archive."""
 _WIDTHS: Final = {ord("i"): 5, ord("g"): 9, ord("y"): 17}
 _SHORT_TEXT: Final = 256
 """Bytes from which on a text has a length of four bytes."""
@@ -92,12 +94,14 @@ def canonical(data: bytes, start: int, dialect: Dialect) -> bytes:
 
     Raises:
         FormatError: it is not one marshalled code object.
-        LeftAlone: it holds an object that no compiler writes.
+        LeftAlone: it holds an object that no compiler writes, or a zip archive follows, which Python would run.
     """
     stream = _Stream(data)
     end = stream.read(start, dialect)
     if end > len(data):
         raise FormatError("ends inside an object", offset=len(data))
+    if data.find(_ARCHIVE, end) >= 0:
+        raise LeftAlone("a zip archive follows its code")
     return stream.spell(end)
 
 

@@ -20,7 +20,7 @@ MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 FRAME: Final = 12
 """Bytes of a chunk besides its content: length, type, checksum."""
 MAX_TEXT: Final = 256
-"""Bytes of a text that are looked at; no time is longer."""
+"""Bytes of the longest text that is taken for a time."""
 
 _HEAD: Final = struct.Struct(">I4s")
 _TIME: Final = struct.Struct(">H5B")
@@ -113,12 +113,12 @@ def _readable(kind: bytes, body: bytes) -> str:
         body = b"\0" + body[2:].split(b"\0", 2)[-1]
     if packed:
         try:
-            body = b"\0" + zlib.decompressobj().decompress(body[1 : MAX_TEXT * 4], MAX_TEXT)
+            body = b"\0" + zlib.decompressobj().decompress(body[1 : MAX_TEXT * 4], MAX_TEXT + 1)
         except zlib.error:
             return ""
     if kind != b"tEXt":
         body = body[1:]
-    return body[:MAX_TEXT].decode("latin-1").strip()
+    return "" if len(body) > MAX_TEXT else body.decode("latin-1").strip()
 
 
 def _parsed(text: str) -> int | None:

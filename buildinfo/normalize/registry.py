@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from buildinfo.errors import UsageError
 from buildinfo.normalize.job import Handler, Policy, Timestamps
 
-POLICY_VERSION: Final = 2
+POLICY_VERSION: Final = 3
 """Rises when the same input may give other output."""
 HEAD: Final = 1024
 """Bytes of a file that tell its kind."""

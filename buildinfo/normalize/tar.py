@@ -131,6 +131,11 @@ def _records(records: Records, content: bytes | None) -> Records:
 
 
 def _sorted_attributes(records: Records) -> Records:
-    """Extended attributes in order of their names, in the places that they take up."""
+    """Extended attributes in order of their names, in the places that they take up; where some stand in two spellings,
+    or twice, the order decides."""
+    names = [key.partition(b".xattr.")[2] for key, _ in records if key.startswith(_XATTRS)]
+    spellings = {key.partition(b".")[0] for key, _ in records if key.startswith(_XATTRS)}
+    if len(spellings) > 1 or len(set(names)) < len(names):
+        return records
     attributes = iter(sorted((each for each in records if each[0].startswith(_XATTRS)), key=lambda each: each[0]))
     return [next(attributes) if each[0].startswith(_XATTRS) else each for each in records]
