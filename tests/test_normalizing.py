@@ -114,7 +114,7 @@ def test_every_change_is_in_the_record(built: Path, tmp_path: Path) -> None:
     assert changes["order"]["before"] == old.data.tar_sha256
     assert changes["order"]["after"] == output["data"]["tar_sha256"]
     normalization = output["record"]["normalization"]
-    assert (normalization["policy"], normalization["epoch"]) == (2, COMMIT_TIME)
+    assert (normalization["policy"], normalization["epoch"]) == (3, COMMIT_TIME)
     assert normalization["encoder"]
 
 
