@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from buildinfo.apk.keys import TYPES, KeyFolder, PrivateKey, SigningType
-from buildinfo.apk.signed import Signed, read_signed
+from buildinfo.apk.signed import Signed, misread, read_signed
 from buildinfo.apk.signing import Checked, check, refusal, repeated, sign, signature_segment, unchecked
 from buildinfo.errors import FormatError, IntegrityError, SignatureError, UnreadableError, UsageError
 from buildinfo.model import as_text
@@ -151,6 +151,8 @@ def verify(path: Path, keys: KeyFolder) -> SignatureFile:
             _require_sound(signed)
         except IntegrityError as error:
             return _broken(path, error)
+        except SignatureError as error:
+            reason = str(error)
     return _result(signed, "holds" if reason is None else "does-not-hold", checked, reason=reason)
 
 
@@ -184,12 +186,15 @@ def _require_whole(signed: Signed) -> Signed:
 
 
 def _require_sound(signed: Signed) -> None:
-    """Reads all of it: not only what signatures cover has to be right."""
+    """Reads all of it: not only what signatures cover has to be right, and apk has to read it so."""
     if signed.kind == "package":
         from buildinfo.apk.v2 import read_package
 
-        if read_package(signed.path, members=False).unsigned_sha256 != signed.unsigned_sha256:
+        package = read_package(signed.path, members=False)
+        if package.unsigned_sha256 != signed.unsigned_sha256:
             raise UnreadableError("it changes while it is read", where=signed.path)
+        if package.refused is not None:
+            raise SignatureError(misread(package.refused), where=signed.path)
 
 
 def _broken(path: Path, error: IntegrityError) -> SignatureFile:

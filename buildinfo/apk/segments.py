@@ -104,7 +104,8 @@ class OpenSegment:
             reader.digests.append(_Compressed(watcher))
         self.gzip = self._header()
         self._chunks = self._digested(reader.chunks())
-        self.tar = TarReader(self._chunks, where=reader.where, segment=reader.segment, keep_headers=raw_headers)
+        keep = raw_headers or kind != "data"
+        self.tar = TarReader(self._chunks, where=reader.where, segment=reader.segment, keep_headers=keep)
         self.kind: SegmentKind = kind or self._tell_kind()
 
     def close(self) -> Segment:
@@ -178,7 +179,7 @@ class PackageStream:
         file: the package, opened for reading in binary.
         where: its name, for error messages.
         beside: what hashes.
-        raw_headers: fill `Member.raw_headers`.
+        raw_headers: fill `Member.raw_headers` in the data segment, too.
         watch: gives what is to see the bytes of a segment, once for each; None for nothing.
     """
 

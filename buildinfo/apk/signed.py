@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 from buildinfo.apk.beside import Beside
+from buildinfo.apk.reads.segments import Walk
 from buildinfo.apk.segments import MAX_SIGNATURES, OpenSegment, PackageStream
 from buildinfo.apk.signature import Signature, read_signature
 from buildinfo.errors import FormatError, UnreadableError
@@ -43,7 +44,8 @@ class Signed:
         head: the signature segments, byte for byte.
         unsigned_sha256: SHA-256 of the file without them, lower-case hex.
         digests: of the bytes that signatures are over, by the names of hashlib; empty for "signatures".
-        defect: why the data is not what the control segment says; None if it is.
+        defect: why the data is not what the control segment says, or apk does not read what stands before it as it is
+            meant; None if neither is so.
         epoch: the package's `builddate`, or the newest `t:` of the index; None if there is none.
     """
 
@@ -73,6 +75,15 @@ def read_signed(path: Path) -> Signed:
         raise UnreadableError(f"cannot be read: {error.strerror}", where=path) from error
 
 
+def misread(refused: str) -> str:
+    """What to say of a package that apk refuses, or reads as another one.
+
+    Args:
+        refused: why, as `Walk.refused` says it.
+    """
+    return f"apk does not read it as it is meant: {refused}"
+
+
 class _Sha512:
     """A watcher that hashes a segment with what nothing else needs."""
 
@@ -93,31 +104,34 @@ def _read(file: BinaryIO, path: Path, beside: Beside) -> Signed:
 
     stream = PackageStream(file, where=path, beside=beside, watch=watch)
     signatures: list[Signature] = []
+    walk = Walk()
     for part in stream.segments():
         if part.kind == "control":
             first = part.tar.peek()
             if first is None or not first.name.startswith("."):
                 return _index(file, path)
-            return _package(file, path, part, tuple(signatures), watchers[-1])
+            return _package(file, path, part, tuple(signatures), watcher=watchers[-1], walk=walk)
         for member, content in part.tar:
             if not member.name.startswith("."):
                 return _index(file, path)
+            walk.entry("signature", member)
             signatures.append(read_signature(member, content, where=path))
             if len(signatures) > MAX_SIGNATURES:
                 raise FormatError(f"more than {MAX_SIGNATURES} signatures", where=path)
-        part.close()
+        walk.ended(part.close().trailer_size)
         if stream.size == os.fstat(file.fileno()).st_size:
             head = _head(file, path, stream.size)
-            return Signed(path, "signatures", tuple(signatures), (), head, hashlib.sha256().hexdigest(), {}, None, None)
+            unsigned = hashlib.sha256().hexdigest()
+            return Signed(path, "signatures", tuple(signatures), (), head, unsigned, {}, walk.refused, None)
     raise AssertionError("segments() gives a control segment or raises")
 
 
 def _package(
-    file: BinaryIO, path: Path, part: OpenSegment, signatures: tuple[Signature, ...], watcher: _Sha512
+    file: BinaryIO, path: Path, part: OpenSegment, signatures: tuple[Signature, ...], *, watcher: _Sha512, walk: Walk
 ) -> Signed:
     from buildinfo.apk.v2 import read_control
 
-    segment, info = read_control(part, path)[:2]
+    segment, info = read_control(part, path, walk)[:2]
     head = _head(file, path, segment.offset)
     unsigned, data = hashlib.sha256(), hashlib.sha256()
     control_left = segment.size
@@ -126,7 +140,7 @@ def _package(
         if control_left <= 0:
             data.update(piece)
         control_left -= len(piece)
-    defect = None
+    defect = None if walk.refused is None else misread(walk.refused)
     if info.datahash is None:
         defect = ".PKGINFO has no datahash"
     elif info.datahash != data.hexdigest():

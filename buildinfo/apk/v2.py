@@ -15,6 +15,9 @@ from typing import Final, NamedTuple
 
 from buildinfo.apk.pkginfo import MAX_SIZE as MAX_PKGINFO
 from buildinfo.apk.pkginfo import PkgInfo, parse_pkginfo
+from buildinfo.apk.reads import info
+from buildinfo.apk.reads.headers import Reading
+from buildinfo.apk.reads.segments import Walk
 from buildinfo.apk.segments import OpenSegment, Segment, Watcher, iter_segments, open_package
 from buildinfo.apk.signature import Signature, read_signature
 from buildinfo.apk.tar import Member, TarReader
@@ -65,7 +68,7 @@ class Package:
     `control_files` what else lies in the control segment but `.PKGINFO`. `identity` is the `C:` of
     indices and of the installed database. `installed_size` is the sum over regular files, hard links
     counted once. `members` and `control_members` are empty if they were not asked for; `member_count`
-    is not.
+    is not. `refused` says why apk does not read the package as it is meant; None if it does.
     """
 
     size: int
@@ -84,6 +87,7 @@ class Package:
     member_count: int
     control_members: tuple[Member, ...]
     members: tuple[Member, ...]
+    refused: str | None
 
 
 class Observer:
@@ -95,6 +99,9 @@ class Observer:
 
     def control(self, pkginfo: PkgInfo) -> None:
         """Called when the control segment was read."""
+
+    def reading(self, reading: Reading) -> None:
+        """Called before `member`, with what apk reads of the entry; no more from where on it does not read as meant."""
 
     def member(self, member: Member, content: Iterator[memoryview]) -> Iterator[memoryview]:
         """Called for every entry of the data segment, headers and all; gives its content on, unchanged."""
@@ -127,18 +134,19 @@ def read_package(
     data: _Data | None = None
     signature_segments: list[Segment] = []
     signatures: list[Signature] = []
+    walk = Walk()
     watch = observer.watch if observer else lambda: None
-    with open_package(path, raw_headers=raw_headers or observer is not None, watch=watch) as package:
+    with open_package(path, raw_headers=True, watch=watch) as package:
         for part in package.segments():
             if part.kind == "signature":
-                signatures.extend(read_signature(*entry, where=path) for entry in part.tar)
+                signatures.extend(read_signatures(part, path, walk))
                 signature_segments.append(part.close())
             elif part.kind == "control":
-                control = read_control(part, path)
+                control = read_control(part, path, walk)
                 if observer:
                     observer.control(control.pkginfo)
             else:
-                data = _read_data(part, path, members, _slimmer(records, raw_headers), observer)
+                data = _read_data(part, path, members, _slimmer(records, raw_headers), observer=observer, walk=walk)
     assert control is not None and data is not None  # segments() gives both or raises
     _check_datahash(control.pkginfo, data.segment, path)
     return Package(
@@ -158,6 +166,7 @@ def read_package(
         member_count=data.member_count,
         control_members=tuple(control.members) if members else (),
         members=tuple(data.members),
+        refused=walk.refused,
     )
 
 
@@ -167,7 +176,8 @@ def identity_of(sha1: str) -> str:
 
 
 class Control(NamedTuple):
-    """What the control segment holds: `files` are all but `.PKGINFO`, `members` the entries of its tar."""
+    """What the control segment holds: `files` are all but `.PKGINFO`, `members` the entries of its tar, without their
+    header blocks."""
 
     segment: Segment
     pkginfo: PkgInfo
@@ -182,32 +192,58 @@ class _Data(NamedTuple):
     members: list[Member]
 
 
-def read_control(part: OpenSegment, path: Source) -> Control:
+def read_signatures(part: OpenSegment, path: Source, walk: Walk) -> list[Signature]:
+    """Reads a signature segment.
+
+    Args:
+        part: the open segment.
+        path: the file, for error messages.
+        walk: goes through it as apk does.
+
+    Raises:
+        FormatError: it is malformed, or holds something else.
+        IntegrityError: its CRC does not hold.
+    """
+    signatures = []
+    for member, content in part.tar:
+        walk.entry("signature", member)
+        signatures.append(read_signature(member, content, where=path))
+    part.close()
+    walk.ended(part.tar.trailer_size)
+    return signatures
+
+
+def read_control(part: OpenSegment, path: Source, walk: Walk | None = None) -> Control:
     """Reads the control segment.
 
     Args:
         part: the open segment.
         path: the file, for error messages.
+        walk: goes through it as apk does.
 
     Raises:
         FormatError: it is malformed, oversized, or has no right `.PKGINFO`.
         IntegrityError: its CRC does not hold.
     """
+    walk = walk or Walk()
     pkginfo: PkgInfo | None = None
     files: list[ControlFile] = []
     members: list[Member] = []
     seen: set[str] = set()
     for member, content in part.tar:
-        members.append(member)
+        members.append(member.slim())
         if len(members) > MAX_CONTROL_FILES:
             raise _error(f"more than {MAX_CONTROL_FILES} entries", part.tar, member)
         if member.name in seen:
             raise _error(f"{member.name} stands twice", part.tar, member)
         seen.add(member.name)
+        walk.entry("control", member)
         if member.name == ".PKGINFO":
             if member.type != "file" or member.size > MAX_PKGINFO:
                 raise _error(f".PKGINFO is no file of at most {MAX_PKGINFO} bytes", part.tar, member)
-            pkginfo = parse_pkginfo(b"".join(content), where=path)
+            raw = b"".join(content)
+            pkginfo = parse_pkginfo(raw, where=path)
+            walk.refuse(info.refusal(raw))
         elif member.type == "file":
             digest = hashlib.sha256()
             for piece in content:
@@ -217,7 +253,9 @@ def read_control(part: OpenSegment, path: Source) -> Control:
             raise _error(f"{member.name} is no regular file", part.tar, member)
     if pkginfo is None:
         raise FormatError("not a package: no .PKGINFO", where=path, segment="control")
-    return Control(part.close(), pkginfo, files, members)
+    segment = part.close()
+    walk.ended(segment.trailer_size)
+    return Control(segment, pkginfo, files, members)
 
 
 def _slimmer(records: bool, raw_headers: bool) -> Callable[[Member], Member]:
@@ -230,7 +268,13 @@ def _slimmer(records: bool, raw_headers: bool) -> Callable[[Member], Member]:
 
 
 def _read_data(
-    part: OpenSegment, path: Source, keep: bool, slim: Callable[[Member], Member], observer: Observer | None
+    part: OpenSegment,
+    path: Source,
+    keep: bool,
+    slim: Callable[[Member], Member],
+    *,
+    observer: Observer | None,
+    walk: Walk,
 ) -> _Data:
     installed_size = count = held = 0
     members: list[Member] = []
@@ -238,6 +282,9 @@ def _read_data(
     for member, found in tar:
         count += 1
         installed_size += member.size
+        reading = walk.entry("data", member)
+        if observer and reading is not None:
+            observer.reading(reading)
         content = observer.member(member, found) if observer else found
         if member.checksum is not None:
             _check_sha1(member, content, path)

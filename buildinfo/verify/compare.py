@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from buildinfo.apk.framing import GzipHeader
 from buildinfo.apk.pkginfo import PkgInfo
+from buildinfo.apk.reads.info import read_info
 from buildinfo.apk.segments import Segment
 from buildinfo.apk.v2 import SCRIPTS
 from buildinfo.verify.contents import Contents, Entry, Key
 from buildinfo.verify.entries import Same, control_entries, data_entries, is_spelled_otherwise
 from buildinfo.verify.found import DIFFERENT, NORMALIZED, PAYLOAD, Found, differing, in_lines, shown
+from buildinfo.verify.installed import info_differences, installed_differences, refused_differences
 from buildinfo.verify.report import Difference, readable, sha256_of
 from buildinfo.verify.signatures import signature_differences
 from buildinfo.verify.verdict import Verdict
@@ -23,7 +26,7 @@ RELATIONS: Final = frozenset(
 """Keys of .PKGINFO that decide what apk installs together; a package provides its own name and version."""
 EXECUTED: Final = frozenset(("triggers",))
 """Keys of .PKGINFO that decide what apk runs."""
-LAST: Final = frozenset(("triggers", "pkgname", "pkgver", "provider_priority", "replaces_priority"))
+LAST: Final = frozenset(("triggers", "pkgname", "pkgver", "provider_priority", "replaces_priority", "size"))
 """Keys of .PKGINFO of which only the last value counts for apk."""
 
 
@@ -32,12 +35,16 @@ def compare(original: Contents, rebuilt: Contents, same_normalized: Same) -> lis
     sides = ((side.package.signatures, side.package.signature_segments) for side in (original, rebuilt))
     found = signature_differences(*sides)
     result = [Found(difference, "identical-unsigned") for difference in found]
+    result += refused_differences(original.package.refused, rebuilt.package.refused)
     for name, old, new in _segments(original, rebuilt):
         result += _framing(name, old, new)
+    info = list(_pkginfo(original, rebuilt))
     told = {
         "control": [
-            *_pkginfo(original, rebuilt),
+            *info,
+            *info_differences(original, rebuilt, info),
             *_scripts(original, rebuilt),
+            *_control_order(original, rebuilt),
             *control_entries(original, rebuilt),
             *_archive("control", original, rebuilt),
         ],
@@ -47,6 +54,7 @@ def compare(original: Contents, rebuilt: Contents, same_normalized: Same) -> lis
             *data_entries(original, rebuilt, same_normalized),
         ],
     }
+    told["data"] += installed_differences(original, rebuilt, told["data"])
     for name, old, new in _segments(original, rebuilt):
         if old.tar_sha256 != new.tar_sha256 and not told[name]:  # what is not understood is not the same
             result.append(differing("framing", None, "bytes", "one", "another", DIFFERENT, about=name, apart=False))
@@ -164,6 +172,8 @@ def _key_gravity(key: str, original: Contents, rebuilt: Contents) -> Verdict:
         return DIFFERENT
     if key == "datahash":  # it follows from the data segment, whose differences are found there
         return NORMALIZED
+    if key == "size" and read_info(original.pkginfo.raw).unpacks != read_info(rebuilt.pkginfo.raw).unpacks:
+        return DIFFERENT  # apk does not unpack what states that it takes no room
     if key == "size" and original.pkginfo.size is not None and rebuilt.pkginfo.size is not None:
         # Normalizing writes the sum of the files; what changes that sum is found in the data segment.
         return NORMALIZED
@@ -205,17 +215,27 @@ def _scripts(original: Contents, rebuilt: Contents) -> Iterator[Found]:
         yield Found(difference, DIFFERENT, (name, 0), *texts)
 
 
+def _control_order(original: Contents, rebuilt: Contents) -> Iterator[Found]:
+    """Nothing explains another order of the control segment, and normalizing leaves it."""
+    for old, new in _first_moved(original.control, rebuilt.control):
+        yield differing("framing", None, "order", old, new, DIFFERENT, about="control")
+
+
 # The archive as a whole.
 
 
+def _first_moved(before: dict[Key, Entry], after: dict[Key, Entry]) -> Iterator[tuple[str, str]]:
+    """The first paths that stand at another place, among the entries of both sides; none where they stand alike."""
+    old = (key for key in before if key in after)
+    new = (key for key in after if key in before)
+    yield from islice(((one[0], other[0]) for one, other in zip(old, new, strict=True) if one != other), 1)
+
+
 def _order(original: Contents, rebuilt: Contents) -> Iterator[Found]:
-    old = [key for key in original.entries if key in rebuilt.entries]
-    new = [key for key in rebuilt.entries if key in original.entries]
-    if old != new:
-        first = next(index for index, (left, right) in enumerate(zip(old, new, strict=True)) if left != right)
+    for old, new in _first_moved(original.entries, rebuilt.entries):
         # Of equal paths the last one stays, and a hard link is the file that its target is by then.
         gravity: Verdict = NORMALIZED if original.sortable() and rebuilt.sortable() else DIFFERENT
-        yield differing("framing", None, "order", old[first][0], new[first][0], gravity, about="data")
+        yield differing("framing", None, "order", old, new, gravity, about="data")
 
 
 def _archive(name: str, original: Contents, rebuilt: Contents) -> Iterator[Found]:

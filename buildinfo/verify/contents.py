@@ -6,12 +6,13 @@ Read in one pass and bounded memory; of the content of files only that of small 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from buildinfo.apk.pkginfo import PkgInfo
+from buildinfo.apk.reads.headers import Reading
 from buildinfo.apk.segments import Watcher
 from buildinfo.apk.tar import CHECKSUM_KEY, Member, TarReader
 from buildinfo.apk.v2 import Observer, Package, read_package
@@ -20,7 +21,6 @@ from buildinfo.normalize.headers import HeaderRules
 from buildinfo.normalize.order import Entry as OrderEntry
 from buildinfo.normalize.order import sort_key, sortable
 from buildinfo.normalize.registry import select
-from buildinfo.verify.asread import as_read, linked_path
 
 Key = tuple[str, int]
 """A path, and how often it stood before in the same archive."""
@@ -57,7 +57,6 @@ class Entry:
         dialect: how its headers are spelled, for people.
         headers: a digest of the header blocks.
         normal: a digest of the header blocks once they are normalized.
-        as_read: in what apk reads something else than `member`.
     """
 
     member: Member
@@ -65,11 +64,10 @@ class Entry:
     dialect: str
     headers: bytes
     normal: bytes
-    as_read: Mapping[str, str]
 
     def of(self, sha256: bytes) -> Entry:
         """The entry of a file with the digest of its content."""
-        return Entry(self.member, sha256, self.dialect, self.headers, self.normal, self.as_read)
+        return Entry(self.member, sha256, self.dialect, self.headers, self.normal)
 
     @property
     def records(self) -> dict[str, bytes]:
@@ -92,6 +90,8 @@ class Contents:
         control: of the control segment, likewise.
         scripts: content of the files of the control segment, `.PKGINFO` among them.
         held: offset of a member -> its content, of the files of a small package.
+        readings: what apk reads of the entries of the data segment, in their order; fewer where it does not read all of
+            them as they are meant.
     """
 
     path: Path
@@ -100,6 +100,7 @@ class Contents:
     control: dict[Key, Entry]
     scripts: dict[str, bytes]
     held: dict[int, bytes]
+    readings: list[Reading]
     _files: dict[Key, Entry | None] = field(default_factory=dict)
 
     @property
@@ -147,7 +148,8 @@ def read_contents(path: Path) -> Contents:
     reading = _Reading()
     package = read_package(path, members=False, observer=reading)
     control, scripts = _read_control(reading.control_tar(), path, package.pkginfo)
-    return Contents(path, package, reading.entries, control, scripts, reading.held if reading.room >= 0 else {})
+    held = reading.held if reading.room >= 0 else {}
+    return Contents(path, package, reading.entries, control, scripts, held, reading.readings)
 
 
 class _Kept:
@@ -168,6 +170,7 @@ class _Reading(Observer):
 
     entries: dict[Key, Entry] = field(default_factory=dict)
     held: dict[int, bytes] = field(default_factory=dict)
+    readings: list[Reading] = field(default_factory=list)
     room: int = SMALL
     _rules: HeaderRules | None = None
     _last: _Kept = field(default_factory=_Kept)
@@ -188,10 +191,13 @@ class _Reading(Observer):
     def control(self, pkginfo: PkgInfo) -> None:
         self._rules = _rules(pkginfo)
 
+    def reading(self, reading: Reading) -> None:
+        self.readings.append(reading)
+
     def member(self, member: Member, content: Iterator[memoryview]) -> Iterator[memoryview]:
         assert self._rules is not None  # control comes first
         key = next_key(member, self._seen)
-        self._held += 1000 + 200 * len(member.pax) + len(member.raw_headers)
+        self._held += 1400 + 200 * len(member.pax) + len(member.raw_headers)
         if self._held > MAX_HELD:
             raise FormatError("too many entries to compare", segment="data", offset=member.offset)
         if member.type != "file":
@@ -216,6 +222,14 @@ class _Reading(Observer):
         self.entries[key] = self.entries[key].of(digest.digest())
 
 
+def linked_path(member: Member) -> str:
+    """The path that a hard link leads to."""
+    path = member.linkname.rstrip("/")
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    return path
+
+
 def next_key(member: Member, seen: dict[str, int]) -> Key:
     """The key of a member: its path may have stood before."""
     path = member.path
@@ -232,7 +246,7 @@ def make_entry(member: Member, sha256: bytes, rules: HeaderRules, spellings: dic
     normal = digest if applied is raw else hashlib.blake2b(applied, digest_size=16).digest()
     spelled = _dialect(member)
     spelled = spellings.setdefault(spelled, spelled)
-    return Entry(member.slim(), sha256, spelled, digest, normal, as_read(member))
+    return Entry(member.slim(), sha256, spelled, digest, normal)
 
 
 def _dialect(member: Member) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from buildinfo.apk.tar import Member
-from buildinfo.verify.asread import linked_path
-from buildinfo.verify.contents import Contents, Entry, Key
+from buildinfo.verify.contents import Contents, Entry, Key, linked_path
 from buildinfo.verify.found import DIFFERENT, NORMALIZED, PAYLOAD, Found, differing
 from buildinfo.verify.report import Difference, Layer, readable
 from buildinfo.verify.verdict import Verdict
@@ -31,7 +30,15 @@ def control_entries(original: Contents, rebuilt: Contents) -> Iterator[Found]:
             what, other = (_said_of(entry.member) for entry in (before, after))
             if what != other:
                 yield differing("control", readable(key[0]), "type", what, other, DIFFERENT, key=key)
-            yield from _headers(key, before, after, installed=False)
+            found = list(_headers(key, before, after, installed=False))
+            if (
+                what == other
+                and not found
+                and before.sha256 == after.sha256
+                and not is_spelled_otherwise(before, after)
+            ):
+                found.append(_otherwise("control", key))
+            yield from found
 
 
 def data_entries(original: Contents, rebuilt: Contents, same_normalized: Same) -> Iterator[Found]:
@@ -47,9 +54,7 @@ def data_entries(original: Contents, rebuilt: Contents, same_normalized: Same) -
             found += _headers(key, before, after)
             found += comparison.attributes(key, before, after)
             if not found and not is_spelled_otherwise(before, after):
-                found.append(
-                    differing("metadata", readable(key[0]), "header", "one", "another", DIFFERENT, key=key, apart=False)
-                )
+                found.append(_otherwise("metadata", key))
         yield from found
 
 
@@ -76,6 +81,11 @@ def is_spelled_otherwise(before: Entry, after: Entry) -> bool:
 
 def _times(entry: Entry) -> tuple[bytes | None, bytes | None]:
     return entry.member.pax.get("atime"), entry.member.pax.get("ctime")
+
+
+def _otherwise(layer: Layer, key: Key) -> Found:
+    """What is not understood is not the same."""
+    return differing(layer, readable(key[0]), "header", "one", "another", DIFFERENT, key=key, apart=False)
 
 
 def _said_of(member: Member) -> str:
@@ -214,9 +224,9 @@ def _headers(key: Key, before: Entry, after: Entry, *, installed: bool = True) -
     yield from differs("mode", f"{old.mode:04o}", f"{new.mode:04o}", DIFFERENT)
     yield from differs("uname", old.uname, new.uname, DIFFERENT)
     yield from differs("gname", old.gname, new.gname, DIFFERENT)
-    # Where there is no name, the number is the owner.
-    yield from differs("uid", str(old.uid), str(new.uid), PAYLOAD if old.uname or not installed else DIFFERENT)
-    yield from differs("gid", str(old.gid), str(new.gid), PAYLOAD if old.gname or not installed else DIFFERENT)
+    # Where there is no name, or the system lacks it, the number is the owner.
+    yield from differs("uid", str(old.uid), str(new.uid), DIFFERENT if installed else PAYLOAD)
+    yield from differs("gid", str(old.gid), str(new.gid), DIFFERENT if installed else PAYLOAD)
     yield from differs("mtime", str(old.mtime), str(new.mtime), times)
     for name in ("atime", "ctime"):
         if name in old.pax and name in new.pax:  # that one is missing is a matter of dialect
@@ -227,9 +237,6 @@ def _headers(key: Key, before: Entry, after: Entry, *, installed: bool = True) -
     unchecked = old.type not in ("file", "symlink") or (old.checksum is None) != (new.checksum is None)
     if old.type == new.type and old.size == new.size and unchecked:
         yield from differs("checksum", str(old.checksum), str(new.checksum), PAYLOAD)
-    for name in sorted(before.as_read.keys() | after.as_read.keys()):
-        first, second = (entry.as_read.get(name, "what the archive says") for entry in (before, after))
-        yield from differs(name, first, second, DIFFERENT)
 
 
 def _text(value: bytes | None) -> str:

@@ -9,9 +9,10 @@ from typing import Final
 
 from buildinfo.apk.beside import Beside
 from buildinfo.apk.pkginfo import PkgInfo
+from buildinfo.apk.reads.segments import Walk
 from buildinfo.apk.segments import Segment, open_package, open_unbuffered
-from buildinfo.apk.signature import Signature, read_signature
-from buildinfo.apk.v2 import identity_of, read_control
+from buildinfo.apk.signature import Signature
+from buildinfo.apk.v2 import identity_of, read_control, read_signatures
 from buildinfo.errors import FormatError, IntegrityError, UnreadableError
 
 PIECE: Final = 1 << 20
@@ -27,12 +28,14 @@ class Opening:
         signature_segments: the segments that hold them.
         control: its segment; what follows it is the data segment.
         pkginfo: its `.PKGINFO`.
+        refused: why apk does not read these segments as they are meant; None if it does.
     """
 
     signatures: tuple[Signature, ...]
     signature_segments: tuple[Segment, ...]
     control: Segment
     pkginfo: PkgInfo
+    refused: str | None
 
     @property
     def data_offset(self) -> int:
@@ -54,12 +57,13 @@ def read_opening(path: Path) -> Opening:
     """
     signatures: list[Signature] = []
     segments: list[Segment] = []
+    walk = Walk()
     with open_package(path) as package:
         for part in package.segments():
             if part.kind == "control":
-                found = read_control(part, path)
-                return Opening(tuple(signatures), tuple(segments), found.segment, found.pkginfo)
-            signatures.extend(read_signature(*entry, where=path) for entry in part.tar)
+                found = read_control(part, path, walk)
+                return Opening(tuple(signatures), tuple(segments), found.segment, found.pkginfo, walk.refused)
+            signatures.extend(read_signatures(part, path, walk))
             segments.append(part.close())
     raise FormatError("the file ends before its control segment", where=path)
 

@@ -16,6 +16,7 @@ from buildinfo.verify.explain.engine import explain
 from buildinfo.verify.explain.evidence import Evidence, Records
 from buildinfo.verify.files import Files
 from buildinfo.verify.found import Found
+from buildinfo.verify.installed import refused_differences
 from buildinfo.verify.reading import Reader
 from buildinfo.verify.report import Pair, readable
 from buildinfo.verify.signatures import signature_differences
@@ -87,9 +88,10 @@ def _misplaced(error: FormatError) -> FormatError | None:
 
 def _told_apart_by_signatures(pair: Pair, first: Opening, second: Opening, records: Records | None) -> Pair:
     """Control and data are the same bytes."""
-    pair.verdict = "identical-unsigned"
     differences = signature_differences(*((side.signatures, side.signature_segments) for side in (first, second)))
     found = [Found(difference, "identical-unsigned") for difference in differences]
+    found += refused_differences(first.refused, second.refused)
+    pair.verdict = weakest(("identical-unsigned", *(entry.gravity for entry in found)))
     return _told(pair, Evidence(first.pkginfo, second.pkginfo, found, None, records))
 
 

@@ -156,13 +156,6 @@ class Packing:
         return extended + padded(body) + block + padded(item.content)
 
 
-def _shuffled(items: list[Item], seed: int) -> list[Item]:
-    """Any order at all."""
-    items = list(items)
-    random.Random(seed).shuffle(items)
-    return _relinked(items)
-
-
 def walked(items: list[Item], seed: int) -> list[Item]:
     """As a file system may list them: siblings in any order, but each folder before what is in it."""
     rng = random.Random(seed)

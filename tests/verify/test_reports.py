@@ -47,7 +47,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
         ("a-identical", Packing().package(), Packing().package()),
         ("b-unsigned", Packing().package(), Packing(signed=False).package()),
         ("c-normalized", Packing().package(), slower.package()),
-        ("d-payload", Packing().package(), Packing(ids={"hello": 1000}, mtime=EPOCH - 5).package()),
+        ("d-payload", Packing().package(), Packing(mtime=EPOCH - 5).package()),
         ("e-different", Packing().package(PAYLOAD + HOSTILE), Packing().package(PAYLOAD + changed)),
         ("f-unreadable", Packing().package(), b"<script>"),
         ("g-gone", Packing().package(), None),

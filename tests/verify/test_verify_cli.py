@@ -26,7 +26,7 @@ PACKINGS = {
     "identical": Packing(),
     "identical-unsigned": Packing(signed=False),
     "identical-normalized": Packing(mtime=EPOCH + 100),
-    "payload-identical": Packing(ids={"hello": 1000}, mtime=EPOCH - 5),
+    "payload-identical": Packing(mtime=EPOCH - 5),
     "different": Packing(scripts={".post-install": b"#!/bin/sh\n"}),
 }
 

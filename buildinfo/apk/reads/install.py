@@ -26,6 +26,8 @@ NEW: Final = frozenset[Apk](("3.0",))
 BOTH: Final = OLD | NEW
 LARGEST: Final = (1 << 31) - 1
 """Bytes of the largest file that apk 2.14 writes without an error."""
+DEEPEST: Final = 100
+"""Folders that one lies in whose own folder is missing."""
 _KEEP: Final = b".keep_"
 _CAPABILITY: Final = b"security.capability"
 _CONTROL: Final = re.compile(rb"[\0-\x1f\x7f]").search
@@ -95,7 +97,7 @@ class _Inode:
 
 @dataclass(slots=True)
 class Installation:
-    """What apk installs. Feed it with the entries in their order, then ask for `things`.
+    """What apk installs. Feed it with the entries in their order, then call `finish`.
 
     Attributes:
         failed: entries that neither apk installs, though it ends with an error: name -> why.
@@ -106,6 +108,7 @@ class Installation:
     doubts: list[str] = field(default_factory=list)
     _folders: dict[bytes, Thing] = field(default_factory=dict)
     _others: dict[bytes, tuple[Reading, _Inode | None, frozenset[Apk]]] = field(default_factory=dict)
+    _orphans: list[bytes] = field(default_factory=list)
 
     def entry(self, reading: Reading, token: Hashable = None) -> None:
         """The next entry.
@@ -130,6 +133,19 @@ class Installation:
         else:
             self._file(path, reading, token)
 
+    def finish(self) -> None:
+        """To be called behind the last entry. A folder whose own folder is left to the system is the same in any
+        place."""
+        for path in self._orphans:
+            above = path
+            if path.count(b"/") > DEEPEST:
+                self._doubt(path, "lies too deep")
+                break
+            while above := above.rpartition(b"/")[0]:
+                if above in self._folders or above in self._others:
+                    self._doubt(path, "stands before what it lies in")
+                    break
+
     def things(self) -> dict[bytes, Thing]:
         """Path -> what lies there, at the end."""
         things = dict(self._folders)
@@ -141,7 +157,7 @@ class Installation:
         parent = path.rpartition(b"/")[0]
         thing = _thing(reading, path, None, frozenset())
         if parent and parent not in self._folders:
-            self._doubt(path, "stands before the folder that it lies in, or without it")
+            self._orphans.append(path)
         if path in self._others or self._folders.setdefault(path, thing) != thing:
             self._doubt(path, "stands twice")
 
@@ -216,6 +232,7 @@ def install(entries: Iterable[tuple[Reading, Hashable]]) -> Installation:
     installation = Installation()
     for reading, token in entries:
         installation.entry(reading, token)
+    installation.finish()
     return installation
 
 
