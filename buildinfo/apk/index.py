@@ -17,6 +17,7 @@ from typing import Final
 
 from buildinfo.apk.fields import read_fields
 from buildinfo.apk.framing import GzipReader
+from buildinfo.apk.reads.segments import Walk
 from buildinfo.apk.segments import MAX_SIGNATURES, open_unbuffered
 from buildinfo.apk.signature import Signature, is_signature, read_signature
 from buildinfo.apk.tar import TarReader
@@ -41,6 +42,7 @@ class Index:
     None where the file has none. `signatures` are all that it holds; those among them that apk does not
     see are `unseen`. What the others cover begins at byte `covered_from` of the file and goes to its end;
     `digests` are those of these bytes, by the names of hashlib. `raw` is the file APKINDEX, byte for byte.
+    `refused` says why apk does not read the index as it is meant; None if it does.
     """
 
     description: str | None
@@ -50,6 +52,7 @@ class Index:
     covered_from: int = 0
     digests: Mapping[str, bytes] = field(default_factory=dict)
     raw: bytes = b""
+    refused: str | None = None
 
 
 def read_index(path: Path) -> Index:
@@ -64,11 +67,13 @@ def read_index(path: Path) -> Index:
     index: bytes | None = None
     signatures: list[Signature] = []
     seen = 0
+    walk = Walk()
     stream = _Members(path)
     for tar in stream.tars():
         before = len(signatures)
         others = 0
         for member, content in tar:
+            walk.entry("index", member)
             if is_signature(member):
                 signatures.append(read_signature(member, content, where=path))
                 continue
@@ -81,6 +86,7 @@ def read_index(path: Path) -> Index:
                 index = b"".join(content)
             elif member.name in ("APKINDEX", "DESCRIPTION"):
                 raise FormatError(f"{member.name} twice, or no file", where=path, offset=member.offset)
+        walk.ended(tar.trailer_size)
         if not stream.covered:
             stream.covered = bool(others) or len(signatures) == before
             seen = before if stream.covered else len(signatures)
@@ -96,6 +102,7 @@ def read_index(path: Path) -> Index:
         covered_from=stream.start,
         digests={digest.name: digest.digest() for digest in stream.digests},
         raw=index,
+        refused=walk.refused,
     )
 
 
@@ -140,7 +147,7 @@ class _Members:
                 if count > MAX_MEMBERS:
                     raise FormatError(f"more than {MAX_MEMBERS} gzip members", where=path)
                 chunks = _bounded(reader)
-                tar = TarReader(chunks, where=path)
+                tar = TarReader(chunks, where=path, keep_headers=True)
                 yield tar
                 for _ in tar:
                     pass

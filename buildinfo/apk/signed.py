@@ -178,7 +178,7 @@ def signed_index(path: Path, index: Index, head: bytes = b"") -> Signed:
         head=head,
         unsigned_sha256=index.digests["sha256"].hex(),
         digests=index.digests,
-        defect=None,
+        defect=None if index.refused is None else misread(index.refused),
         epoch=newest(index.records),
     )
 

@@ -151,7 +151,8 @@ def refusal(raw: bytes) -> str | None:
 
 
 def astray(reading: Reading, member: Member) -> str | None:
-    """Why apk takes other bytes for the content of an entry, and for the entries behind it; None if it does not.
+    """Why apk takes other bytes for the content of an entry or for what stands behind it, or another checksum; None if
+    it does not.
 
     Args:
         reading: the entry as apk reads it.
@@ -159,6 +160,8 @@ def astray(reading: Reading, member: Member) -> str | None:
     """
     if reading.size != member.size:
         return f"{member.size} bytes are meant, apk reads {reading.size}"
+    if member.checksum != (reading.checksum and reading.checksum.decode()) and member.type in ("file", "symlink"):
+        return "of several checksums apk takes another one"
     return None
 
 

@@ -44,7 +44,7 @@ class Thing(NamedTuple):
 
     Attributes:
         kind: what it is.
-        mode: the twelve permission bits.
+        mode: the twelve permission bits; of folders that it makes, apk 3.0 leaves out setuid and setgid.
         owner: whose it is.
         device: major and minor number; (0, 0) for all but devices.
         target: of a symbolic link.
@@ -101,14 +101,15 @@ class Installation:
 
     Attributes:
         failed: entries that neither apk installs, though it ends with an error: name -> why.
+        orphans: folders whose own folder is none of the package's: whether they can be made depends on the system.
         doubts: why nobody can say from the package alone what gets installed.
     """
 
     failed: dict[bytes, str] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    orphans: list[bytes] = field(default_factory=list)
     _folders: dict[bytes, Thing] = field(default_factory=dict)
     _others: dict[bytes, tuple[Reading, _Inode | None, frozenset[Apk]]] = field(default_factory=dict)
-    _orphans: list[bytes] = field(default_factory=list)
 
     def entry(self, reading: Reading, token: Hashable = None) -> None:
         """The next entry.
@@ -136,7 +137,7 @@ class Installation:
     def finish(self) -> None:
         """To be called behind the last entry. A folder whose own folder is left to the system is the same in any
         place."""
-        for path in self._orphans:
+        for path in self.orphans:
             above = path
             if path.count(b"/") > DEEPEST:
                 self._doubt(path, "lies too deep")
@@ -157,7 +158,7 @@ class Installation:
         parent = path.rpartition(b"/")[0]
         thing = _thing(reading, path, None, frozenset())
         if parent and parent not in self._folders:
-            self._orphans.append(path)
+            self.orphans.append(path)
         if path in self._others or self._folders.setdefault(path, thing) != thing:
             self._doubt(path, "stands twice")
 

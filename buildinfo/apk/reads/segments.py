@@ -14,7 +14,8 @@ from buildinfo.apk.reads.headers import MisreadError, Reading, astray, read_head
 from buildinfo.apk.tar import Member
 from buildinfo.apk.tarheader import BLOCK
 
-SegmentKind = Literal["signature", "control", "data"]
+SegmentKind = Literal["signature", "control", "data", "index"]
+"""An index is one tar of its own, of signatures and files that are not hidden."""
 
 ENDS: Final = 2
 """Zero blocks that end the tar."""
@@ -44,14 +45,14 @@ class Walk:
         if self._zeros >= ENDS:
             why = "it stands behind two zero blocks, which are the end to apk"
         elif why is None and kind != "data":
-            why = _unlike(reading, member)
+            why = _unlike(reading, member, hidden=kind != "index")
         if why is None:
             return reading
         self.refuse(f"{kind} segment: {member.name}: {why}")
         return None
 
     def ended(self, trailer: int) -> None:
-        """A segment before the data segment ended with so many zero bytes."""
+        """A segment, or another gzip member, ended with so many zero bytes, and more follows."""
         self._zeros += trailer // BLOCK
 
     def refuse(self, why: str | None) -> None:
@@ -60,14 +61,14 @@ class Walk:
             self.refused = why
 
 
-def _unlike(reading: Reading, member: Member) -> str | None:
-    """Why an entry before the data segment is another one to apk, or one that does not belong there."""
+def _unlike(reading: Reading, member: Member, *, hidden: bool) -> str | None:
+    """Why an entry is another one to apk, or one that does not belong before the data segment."""
     name = reading.name.decode("utf-8", "surrogateescape")
     if name != member.name:
         return f"apk reads the name {name}"
     if member.type == "file" and reading.link is not None:
         return "a link to apk"
-    if not name.startswith(".") or "/" in name:
+    if hidden and (not name.startswith(".") or "/" in name):
         return "what is not hidden begins the data of a package to apk"
     if name == ".INSTALL":
         return "apk 3.0 refuses it"
