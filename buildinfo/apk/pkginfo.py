@@ -16,6 +16,8 @@ from buildinfo.errors import FormatError
 
 MAX_SIZE: Final = 4 << 20
 """Most bytes of a `.PKGINFO`."""
+MAX_LINES: Final = 10_000
+"""Most lines of a `.PKGINFO`; Alpine's longest have some 500 relations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +87,22 @@ def parse_pkginfo(raw: bytes, *, where: object = None) -> PkgInfo:
     """
     if len(raw) > MAX_SIZE or b"\0" in raw:
         raise _error(f".PKGINFO is longer than {MAX_SIZE} bytes or holds a NUL", where)
-    entries: list[tuple[str, str]] = []
+    if raw.count(b"\n") > MAX_LINES:
+        raise _error(f".PKGINFO has more than {MAX_LINES} lines", where)
+    keys: list[str] = []
+    values: list[list[str]] = []  # lines of each value: joined once, however many they are
     comments: list[str] = []
     for line in raw.decode("utf-8", "surrogateescape").split("\n"):
         if line.startswith("#"):
             comments.append(line)
         elif line:
             key, equals, value = line.partition(" = ")
-            if equals:
-                entries.append((key, value))
-            elif line.endswith(" ="):
-                entries.append((line[:-2], ""))
-            elif entries:
-                entries[-1] = (entries[-1][0], f"{entries[-1][1]}\n{line}")
+            if equals or line.endswith(" ="):
+                keys.append(key if equals else line[:-2])
+                values.append([value])
+            elif values:
+                values[-1].append(line)
+    entries = [(key, "\n".join(lines)) for key, lines in zip(keys, values, strict=True)]
     last = dict(entries)
     for key in ("pkgname", "pkgver"):
         if not last.get(key):

@@ -101,8 +101,9 @@ def _pkginfo(original: Contents, rebuilt: Contents) -> Iterator[Found]:
     if old.raw == new.raw:
         return
     nothing = True
-    for key in dict.fromkeys(key for key, _ in (*old.entries, *new.entries)):
-        before, after = old.all(key), new.all(key)
+    values = _by_key(old), _by_key(new)
+    for key in values[0] | values[1]:
+        before, after = (tuple(side.get(key, ())) for side in values)
         lasts = (_last(old, key), _last(new, key)) if key in LAST else ("", "")
         if before == after and lasts[0] == lasts[1]:
             continue
@@ -143,6 +144,14 @@ def _pkginfo(original: Contents, rebuilt: Contents) -> Iterator[Found]:
     if nothing:
         detail = "the same lines stand in another order, or with other blanks"
         yield Found(Difference(layer="control", path=None, field=None, detail=detail), PAYLOAD)
+
+
+def _by_key(info: PkgInfo) -> dict[str, list[str]]:
+    """All values of each key, in the order in which the keys stand first."""
+    values: dict[str, list[str]] = {}
+    for key, value in info.entries:
+        values.setdefault(key, []).append(value)
+    return values
 
 
 def _last(info: PkgInfo, key: str) -> str:

@@ -84,13 +84,12 @@ def is_consequence(found: Found, evidence: Evidence) -> bool:
     """Whether a difference follows from others: the hash and size of data, and a signature over another control."""
     difference = found.difference
     if difference.layer == "signature":
-        return any(other.difference.layer != "signature" for other in evidence.found)
+        return evidence.layers != {"signature"}
     if difference.layer != "control":
         return False
-    others = [other.difference for other in evidence.found]
     if difference.field == "datahash":
-        return any(other.layer in ("metadata", "file", "framing") for other in others)
-    return difference.field == "size" and any(other.layer == "file" for other in others)
+        return not evidence.layers.isdisjoint(("metadata", "file", "framing"))
+    return difference.field == "size" and "file" in evidence.layers
 
 
 def _explain_one(
@@ -174,14 +173,17 @@ def _together(causes: list[TextCause], hunk: Hunk, evidence: Evidence) -> list[t
 
 def _attach(later: list[int], evidence: Evidence, claims: dict[Cause, _Claims], unknown: _Claims) -> None:
     """Differences that follow from others have the causes of those."""
+    claimed = [
+        (claim, {evidence.found[index].difference.layer for index in claim.weights})
+        for claim in (*claims.values(), unknown)
+    ]
     for index in later:
         difference = evidence.found[index].difference
         layers = {"datahash": ("metadata", "file", "framing"), "size": ("file",)}.get(
             difference.field or "", ("control", "metadata", "file", "framing")
         )
-        for claim in (*claims.values(), unknown):
-            first = {evidence.found[other].difference.layer for other in claim.weights}
-            if first & set(layers):
+        for claim, first in claimed:
+            if not first.isdisjoint(layers):
                 claim.weights[index] = claim.weights.get(index, 0.0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -50,6 +49,7 @@ class Evidence:
         self.files = files
         self.records = records
         self.effort = Effort()
+        self._differing: dict[str, bool] = {}
 
     def values(self, key: str) -> tuple[str | None, str | None]:
         """A key of .PKGINFO on both sides."""
@@ -62,17 +62,25 @@ class Evidence:
         return old, new
 
     def differs(self, key: str) -> bool:
-        """Whether a key of .PKGINFO has other values."""
-        return self.original.all(key) != self.rebuilt.all(key)
+        """Whether a key of .PKGINFO has other values; asked for every hunk, and looked up once."""
+        if key not in self._differing:
+            self._differing[key] = self.original.all(key) != self.rebuilt.all(key)
+        return self._differing[key]
 
     @property
     def builddates(self) -> tuple[int | None, int | None]:
         """When the two were built, by their own account: seconds since 1970."""
         return self.original.builddate, self.rebuilt.builddate
 
-    def of_layer(self, layer: str) -> Iterator[Found]:
-        """The differences of one layer."""
-        return (found for found in self.found if found.difference.layer == layer)
+    @cached_property
+    def layers(self) -> frozenset[str]:
+        """The layers in which they differ."""
+        return frozenset(found.difference.layer for found in self.found)
+
+    @cached_property
+    def times(self) -> int:
+        """How many times of files differ."""
+        return sum(found.difference.layer == "metadata" and found.difference.field == "mtime" for found in self.found)
 
     def differs_at(self, path: str, field: str) -> bool:
         """Whether a field differs of a file of the package."""

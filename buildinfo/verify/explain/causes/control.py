@@ -74,7 +74,7 @@ def _follows_builddate(hunk: Hunk, evidence: Evidence) -> bool:
 
 def _all_times_move(evidence: Evidence) -> bool:
     """Whether nearly every file's time differs: old abuild kept several times, all of the build."""
-    return sum(found.difference.field == "mtime" for found in evidence.of_layer("metadata")) > 1
+    return evidence.times > 1
 
 
 class DirtyTree(_Time):

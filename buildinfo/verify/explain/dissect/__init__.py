@@ -7,7 +7,9 @@ touches one new module and one row of `formats.FORMATS`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from buildinfo.errors import FormatError
@@ -81,12 +83,13 @@ def _script(found: Found, evidence: Evidence) -> Iterator[Hunk]:
 def _lines(kind: str, name: str, before: bytes, after: bytes) -> Iterator[Hunk]:
     """Comments: those that begin alike belong together."""
     old, new = (sorted(filter(None, side.split(b"\n"))) for side in (before, after))
-    for line in old:
-        partner = next((other for other in new if _beginning(other) == _beginning(line)), b"")
-        if partner:
-            new.remove(partner)
-        yield Hunk(kind, name, line, partner)
+    waiting: dict[bytes, deque[bytes]] = {}
     for line in new:
+        waiting.setdefault(_beginning(line), deque()).append(line)
+    for line in old:
+        partners = waiting.get(_beginning(line))
+        yield Hunk(kind, name, line, partners.popleft() if partners else b"")
+    for line in sorted(chain.from_iterable(waiting.values())):
         yield Hunk(kind, name, b"", line)
 
 
