@@ -6,9 +6,11 @@ because apk's identity of a package is a hash over the raw bytes of one member.
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO, Final
 
 from buildinfo.apk.beside import Digest
@@ -70,6 +72,22 @@ class GzipReader:
         self.unpacked = 0
         self._file = file
         self._data = _NOTHING
+
+    @cached_property
+    def _size(self) -> int:
+        """Bytes of the file; 0 where it cannot say."""
+        try:
+            at = self._file.tell()
+            size = self._file.seek(0, os.SEEK_END)
+            self._file.seek(at)
+        except OSError:
+            return 0
+        return size
+
+    @property
+    def packed(self) -> int:
+        """Bytes of the whole file, as far as they are known."""
+        return max(self._size, self.offset)
 
     def next_member(self) -> GzipHeader | None:
         """Reads the header of the next member, or gives None at the end of the file."""

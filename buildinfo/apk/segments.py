@@ -16,13 +16,14 @@ from typing import BinaryIO, Final, Literal, Protocol
 from buildinfo.apk.beside import Beside, Digest
 from buildinfo.apk.framing import GzipHeader, GzipReader
 from buildinfo.apk.signature import is_signature
-from buildinfo.apk.tar import TarReader
+from buildinfo.apk.tar import Member, TarReader
+from buildinfo.bounds import Work
 from buildinfo.errors import FormatError, UnreadableError
 from buildinfo.opening import open_file
 from buildinfo.places import Source
 
 MAX_SIGNATURES: Final = 32
-"""Most signature members of one file."""
+"""Most signature members of one file, and most signatures of one member."""
 MAX_SIGNATURE_TAR: Final = 1 << 20
 """Most uncompressed bytes of one signature member."""
 MAX_CONTROL_TAR: Final = 64 << 20
@@ -107,6 +108,12 @@ class OpenSegment:
         keep = raw_headers or kind != "data"
         self.tar = TarReader(self._chunks, where=reader.where, segment=reader.segment, keep_headers=keep)
         self.kind: SegmentKind = kind or self._tell_kind()
+        self._entries = 0
+        self._work = Work()
+        if self.kind == "signature":
+            self.tar.refuse = self._too_many
+        elif self.kind == "data":
+            self.tar.refuse = self._too_costly
 
     def close(self) -> Segment:
         """Reads what is left, verifies it, and gives the sizes and digests.
@@ -152,6 +159,15 @@ class OpenSegment:
             self._limit = MAX_SIGNATURE_TAR
         self._reader.segment = self.tar.segment = kind
         return kind
+
+    def _too_many(self, _: Member) -> str | None:
+        self._entries += 1
+        return None if self._entries < MAX_SIGNATURES else f"more than {MAX_SIGNATURES} signatures in one segment"
+
+    def _too_costly(self, member: Member) -> str | None:
+        sizes = self.tar.extended_size, self._reader.packed, self._reader.unpacked
+        too_much = self._work.is_too_much(len(member.pax), *sizes)
+        return "more or larger headers than a file of its size may have" if too_much else None
 
     def _digested(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         hashed = self._beside.of(self._tar_sha256)

@@ -7,7 +7,7 @@ of an apk end without zero blocks. Input is hostile: what is not understood is r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from buildinfo.apk.tarheader import (
@@ -49,6 +49,7 @@ class TarReader:
     Attributes:
         trailer_size: after the last step, how many zero bytes ended the archive; 0 for a cut one.
         extended_size: bytes of all extended headers so far, to bound what keeping members costs.
+        refuse: says why there are too many members, or too costly ones, once there are; asked after each one.
 
     Raises:
         FormatError: (while iterating) anything malformed, cut inside a member, or not supported.
@@ -67,6 +68,7 @@ class TarReader:
         self.segment = segment
         self.trailer_size = 0
         self.extended_size = 0
+        self.refuse: Callable[[Member], str | None] = lambda member: None
         self._chunks = iter(chunks)
         self._chunk = b""
         self._at = 0
@@ -93,14 +95,17 @@ class TarReader:
 
     def _next(self) -> Member | None:
         if self._ahead is not None:
-            member, self._ahead = self._ahead, None
-            return member
+            ahead, self._ahead = self._ahead, None
+            return ahead
         self._finish_content()
         start = self._base + self._at
         try:
-            return self._read_member(start)
+            member = self._read_member(start)
         except TarError as error:
             raise self._error(str(error), start) from None
+        if member is not None and (reason := self.refuse(member)):
+            raise self._error(reason, start)
+        return member
 
     def _read_member(self, start: int) -> Member | None:
         pax: Mapping[str, bytes] | None = None

@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from sys import intern
 from typing import Final, Literal
 
 BLOCK: Final = 512
@@ -21,7 +22,7 @@ MAX_NAME: Final = 4096
 """Bytes of a member name or link target: Linux's PATH_MAX."""
 
 MAX_RECORDS: Final = 1024
-"""Records of one pax header."""
+"""Records of one pax header, repeated ones counted each time."""
 
 MemberType = Literal["file", "hardlink", "symlink", "char", "block", "dir", "fifo"]
 
@@ -93,13 +94,15 @@ class Member:
             path = path[2:].lstrip("/")
         return "" if path == "." else path
 
-    def slim(self) -> Member:
-        """The member without its header blocks. As `dataclasses.replace`, and several times as fast."""
-        if not self.raw_headers:
+    def slim(self, pax: Mapping[str, bytes] | None = None) -> Member:
+        """The member without its header blocks, and with other records if they are given. As `dataclasses.replace`, and
+        several times as fast."""
+        if not self.raw_headers and pax is None:
             return self
         fields = (
             *(self.name, self.type, self.mode, self.uid, self.gid, self.uname, self.gname, self.size, self.mtime),
-            *(self.linkname, self.devmajor, self.devminor, self.xattrs, self.checksum, self.pax, self.offset),
+            *(self.linkname, self.devmajor, self.devminor, self.xattrs, self.checksum),
+            *(self.pax if pax is None else pax, self.offset),
         )
         return Member(*fields)
 
@@ -131,7 +134,7 @@ def parse_pax(body: bytes) -> dict[str, bytes]:
         TarError: a record whose length, separator or key is wrong, or too many of them.
     """
     records: dict[str, bytes] = {}
-    at = 0
+    at = count = 0
     while at < len(body):
         space = body.find(b" ", at, at + 20)
         if space < 0 or not _DECIMAL(body, at, space):
@@ -140,8 +143,9 @@ def parse_pax(body: bytes) -> dict[str, bytes]:
         key, equals, value = body[space + 1 : end].partition(b"=")
         if end > len(body) or not equals or not key or value[-1:] != b"\n":
             raise TarError("pax record whose length does not fit")
-        records[key.decode("utf-8", "surrogateescape")] = value[:-1]
-        if len(records) > MAX_RECORDS:
+        records[intern(key.decode("utf-8", "surrogateescape"))] = value[:-1]
+        count += 1
+        if count > MAX_RECORDS:
             raise TarError(f"more than {MAX_RECORDS} pax records")
         at = end
     return records
@@ -170,7 +174,7 @@ def build_member(
     kind = MEMBER_TYPES.get(flag)
     if kind is None:
         raise TarError(f"member type {flag!r} is not supported")
-    if any(key.startswith("GNU.sparse.") for key in pax):
+    if pax and any(key.startswith("GNU.sparse.") for key in pax):
         raise TarError("sparse files are not supported")
     name = pax.get("path", long_name) or _name(name, prefix, magic)
     link = pax.get("linkpath", long_link) or _field(link)
@@ -185,8 +189,8 @@ def build_member(
         mode=_bounded(mode, "mode", MAX_ID) & 0o7777,
         uid=_pax_number(pax, "uid", uid, MAX_ID),
         gid=_pax_number(pax, "gid", gid, MAX_ID),
-        uname=pax.get("uname", _field(uname)).decode("utf-8", "surrogateescape"),
-        gname=pax.get("gname", _field(gname)).decode("utf-8", "surrogateescape"),
+        uname=intern(pax.get("uname", _field(uname)).decode("utf-8", "surrogateescape")),
+        gname=intern(pax.get("gname", _field(gname)).decode("utf-8", "surrogateescape")),
         size=length,
         mtime=_time(pax, mtime),
         linkname=link.decode("utf-8", "surrogateescape"),

@@ -15,6 +15,7 @@ from buildinfo.apk.pkginfo import PkgInfo
 from buildinfo.apk.reads.headers import Reading
 from buildinfo.apk.segments import Watcher
 from buildinfo.apk.tar import CHECKSUM_KEY, Member, TarReader
+from buildinfo.apk.tarheader import NO_RECORDS, XATTR_PREFIX
 from buildinfo.apk.v2 import Observer, Package, read_package
 from buildinfo.errors import FormatError
 from buildinfo.normalize.headers import HeaderRules
@@ -45,6 +46,8 @@ _SPELLED: Final = (
     CHECKSUM_KEY,
 )
 """pax records that say what a field of `Member` says."""
+_USUAL: Final = {"atime": b"0", "ctime": b"0"}
+"""The others of nearly all packages; held once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Entry:
     """One entry of an archive.
 
     Attributes:
-        member: what its headers say; `raw_headers` are empty.
+        member: what its headers say; `raw_headers` are empty, `pax` has the records that no field repeats.
         sha256: of the content; empty for all but files.
         dialect: how its headers are spelled, for people.
         headers: a digest of the header blocks.
@@ -72,11 +75,7 @@ class Entry:
     @property
     def records(self) -> dict[str, bytes]:
         """The pax records that no field of `Member` repeats, but for times and extended attributes."""
-        return {
-            key: value
-            for key, value in self.member.pax.items()
-            if key not in _SPELLED and key not in ("atime", "ctime") and not key.startswith("SCHILY.xattr.")
-        }
+        return {key: value for key, value in self.member.pax.items() if key not in ("atime", "ctime")}
 
 
 @dataclass(slots=True)
@@ -246,7 +245,15 @@ def make_entry(member: Member, sha256: bytes, rules: HeaderRules, spellings: dic
     normal = digest if applied is raw else hashlib.blake2b(applied, digest_size=16).digest()
     spelled = _dialect(member)
     spelled = spellings.setdefault(spelled, spelled)
-    return Entry(member.slim(), sha256, spelled, digest, normal)
+    return Entry(_slim(member), sha256, spelled, digest, normal)
+
+
+def _slim(member: Member) -> Member:
+    """The member without its header blocks, and without the records that its fields say as well."""
+    pax = {key: value for key, value in member.pax.items() if key not in _SPELLED and not key.startswith(XATTR_PREFIX)}
+    if pax == _USUAL:
+        return member.slim(_USUAL)
+    return member.slim(pax or NO_RECORDS)
 
 
 def _dialect(member: Member) -> str:

@@ -231,8 +231,9 @@ def _headers(key: Key, before: Entry, after: Entry, *, installed: bool = True) -
     for name in ("atime", "ctime"):
         if name in old.pax and name in new.pax:  # that one is missing is a matter of dialect
             yield from differs(name, _text(old.pax[name]), _text(new.pax[name]), times)
-    for name in sorted(before.records.keys() | after.records.keys()):
-        first, second = _text(before.records.get(name)), _text(after.records.get(name))
+    records = before.records, after.records
+    for name in sorted(records[0].keys() | records[1].keys()):
+        first, second = (_text(side.get(name)) for side in records)
         yield from differs(name, first, second, PAYLOAD if name == "comment" else DIFFERENT)
     unchecked = old.type not in ("file", "symlink") or (old.checksum is None) != (new.checksum is None)
     if old.type == new.type and old.size == new.size and unchecked:
