@@ -10,6 +10,7 @@ from typing import IO, Final
 
 from buildinfo.apk.framing import GzipReader
 from buildinfo.apk.tar import TarReader
+from buildinfo.bounds import effort
 from buildinfo.errors import BuildinfoError, FormatError, UnreadableError
 from buildinfo.normalize.content import normalize_content
 from buildinfo.normalize.job import Budget, Job, Policy, Report
@@ -109,7 +110,11 @@ class Files:
         self._original = Side(original, keys)
         self._rebuilt = Side(rebuilt, keys)
         self._policy = select("all", min(original.epoch(), rebuilt.epoch()))
-        self._effort = Effort(MAX_TOTAL)
+        whole = [side.package for side in (original, rebuilt)]
+        self.packed = sum(package.size for package in whole)
+        self.effort = effort(self.packed, sum(package.data.tar_size + package.control.tar_size for package in whole))
+        """What may be spent on looking for causes."""
+        self._effort = Effort(min(MAX_TOTAL, MAX_FILE + self.effort))
         self._reports = Report(digests=True), Report(digests=True)
 
     def __enter__(self) -> Files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from buildinfo.bounds import most_differences
 from buildinfo.errors import BuildinfoError, FormatError, UnreadableError
 from buildinfo.kind import kind_of, misplaced
 from buildinfo.text import named
@@ -18,7 +19,7 @@ from buildinfo.verify.files import Files
 from buildinfo.verify.found import Found
 from buildinfo.verify.installed import refused_differences
 from buildinfo.verify.reading import Reader
-from buildinfo.verify.report import Pair, readable
+from buildinfo.verify.report import Difference, Pair, readable
 from buildinfo.verify.signatures import signature_differences
 from buildinfo.verify.verdict import weakest
 
@@ -102,7 +103,18 @@ def _compared(pair: Pair, first: Contents, second: Contents, records: Records | 
         found = compare(first, second, files.same_normalized)
         pair.verdict = weakest(entry.gravity for entry in found)
         pair.relations_changed = relations_changed(found)
+        found = _listed(found, most_differences(files.packed))
         return _told(pair, Evidence(first.pkginfo, second.pkginfo, found, files, records))
+
+
+def _listed(found: list[Found], most: int) -> list[Found]:
+    """The differences that are told one by one, and one for all others, which counts as the worst of them."""
+    rest = found[most:]
+    if not rest:
+        return found
+    detail = f"{len(rest)} more differences, too many to be listed for packages of this size"
+    layer = rest[0].difference.layer
+    return [*found[:most], Found(Difference(layer=layer, detail=detail), weakest(entry.gravity for entry in rest))]
 
 
 def _told(pair: Pair, evidence: Evidence) -> Pair:

@@ -30,6 +30,8 @@ MAX_ALIKE: Final = {"metadata": 2}
 """Most of them that are of one field, where all files of a package may differ in it."""
 MAX_VALUE: Final = 4096
 """Most bytes of a value of a header that evidence shows."""
+NOT_LOOKED: Final = "not looked into: too much differs for packages of this size"
+_TEXTS: Final = frozenset(("text", "string", "comment"))
 UNSUPPORTED: Final = 0.5
 """By what a cause loses where both records are known and say nothing of it."""
 
@@ -63,6 +65,9 @@ def explain(evidence: Evidence) -> list[Reported]:
     for index, found in enumerate(evidence.found):
         if is_consequence(found, evidence):
             later.append(index)
+            continue
+        if evidence.effort.spent:
+            unknown.add(index, 0.0, Hunk("bytes", NOT_LOOKED, b"", b"", file=found.difference.path or ""))
             continue
         _explain_one(index, dissect(found, evidence), judge, claims, unknown)
     _attach(later, evidence, claims, unknown)
@@ -99,6 +104,10 @@ def _explain_one(
     roots: list[Hunk] = []
     following: list[Hunk] = []
     for hunk in hunks:
+        if judge.effort.spent:
+            unknown.add(index, 0.0, hunk)
+            return
+        judge.effort.hunk(hunk.kind in _TEXTS, len(hunk.before) + len(hunk.after))
         (following if hunk.follows else roots).append(hunk)
     judged = [(hunk, judge(hunk)) for hunk in roots or following]
     whole = all(best for _, best in judged)
@@ -115,6 +124,7 @@ class _Judge:
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
+        self.effort = evidence.effort
         self._times: dict[tuple[bytes, bytes], list[tuple[Cause, float]]] = {}
 
     def __call__(self, hunk: Hunk) -> list[tuple[Cause, float]]:

@@ -48,7 +48,7 @@ class Evidence:
         self.found = found
         self.files = files
         self.records = records
-        self.effort = Effort()
+        self.effort = Effort() if files is None else Effort(files.effort)
         self._differing: dict[str, bool] = {}
 
     def values(self, key: str) -> tuple[str | None, str | None]:

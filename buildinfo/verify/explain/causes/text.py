@@ -117,7 +117,7 @@ _HOST: Final = rb"(?P<name>[A-Za-z][\w.-]*\w|[0-9a-f]{12}\b)(?!\.\w)(?<!\.HOST)"
 _USER: Final = rb"(?P<name>[A-Za-z_][\w.-]*\w|\w)(?![\w(])"
 _DID: Final = rb"(?:built|compiled|configured|packaged|installed|made|run|executed|build|compile|comp|cf)"
 _RELEASE: Final = (
-    rb"\d+\.\d+(?:\.\d+)?(?:[-+~.]\w+)*-(?!r\d)\w*[a-zA-Z]\w*(?:\s+#\d+[^\"\n]{0,80})?"  # uname -r of a distribution
+    rb"\d+\.\d+(?:\.\d+)?(?:[-+~.]\w{1,40}){0,8}-(?!r\d)\w{0,40}[a-zA-Z]\w*(?:\s+#\d+[^\"\n]{0,80})?"  # uname -r
 )
 
 
@@ -189,7 +189,7 @@ class Kernel(_Named):
         rb"(?:linux[\s-]*)?(?P<name>\d+\.\d+\.\d+[-+~.\w]*)",
         rb"\b(?:linux|kernel)[\w-]*(?:\s+version)?[\s-]+(?:[\w.-]+\s+)??(?P<name>" + _RELEASE + rb")",
         rb"(?P<name>#\d+(?:-\w+)?\s+(?:SMP\s+)?(?:PREEMPT\S*\s+)?(?:Debian\s+\S+\s+)?[^\"\n]{0,60}\d{4})",
-        rb"(?P<name>\b[2-7]\.\d{1,3}\.\d{1,3}-\d+(?:[-.]\w+)*[-.]"
+        rb"(?P<name>\b[2-7]\.\d{1,3}\.\d{1,3}-\d+(?:[-.]\w{1,40}){0,8}[-.]"
         rb"(?:generic|lts|virt|amd64|arm64|edge|default|cloud|azure|aws|rpi|fc\d+|el\d+)\w*(?:\.\w+)*)",
     )
     veto = Pattern(rb"(?i)\b(?:needs?|requires?|since|newer|later|older|before|after|fix\w*|headers)\b")
@@ -224,7 +224,7 @@ class Jobs(TextCause):
     _PATTERNS: Final = (
         Pattern(rb"(?<![\w-])(?:-j|--jobs[= ]|--parallel[= ]|-j )\d+\b"),
         Pattern(
-            rb"(?i)\b(?:(?!max)\w*jobs|nproc|ncpus?|num_?cpus?|cpu_?count|n_?threads|\w*processors|\w*parallel\w*)"
+            rb"(?i)\b(?:(?!max)\w{0,40}jobs|nproc|ncpus?|num_?cpus?|cpu_?count|n_?threads|\w{0,40}processors|\w{0,40}parallel\w{0,40})"
             + _IS
             + rb"\d+\b"
         ),
