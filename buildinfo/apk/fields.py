@@ -28,11 +28,16 @@ def read_fields(lines: Iterable[str]) -> dict[str, str]:
         ValueError: a line is no `X:value`.
     """
     fields: dict[str, str] = {}
+    lists: dict[str, list[str]] = {}
     for line in lines:
         if line[1:2] != ":":
             raise ValueError(line)
         letter, value = line[0], line[2:]
-        fields[letter] = f"{fields[letter]} {value}" if letter in _LISTS and letter in fields else value
+        fields[letter] = value
+        if letter in _LISTS:
+            lists.setdefault(letter, []).append(value)
+    for letter, values in lists.items():
+        fields[letter] = " ".join(values)
     return fields
 
 

@@ -10,8 +10,10 @@ compressed bytes behind the members that hold signatures and nothing else (2.14 
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +28,12 @@ from buildinfo.errors import FormatError
 
 MAX_MEMBERS: Final = 32
 """Most gzip members of an index."""
-MAX_RECORDS: Final = 500_000
-"""Most packages of an index; Alpine's largest has 18,000."""
+FREE_RECORDS: Final = 10_000
+"""Packages that an index may have whatever its size."""
+PER_RECORD: Final = 24
+"""Bytes of the file for each package more; Alpine's take 110."""
+FREE_LINES: Final = 100_000
+"""Lines that an index may have whatever its size; each two bytes of the file allow one more, Alpine's take 7 each."""
 MAX_INDEX: Final = 1 << 26
 """Most uncompressed bytes of an index; Alpine's largest has 8 MB."""
 MAX_DESCRIPTION: Final = 1 << 16
@@ -96,7 +102,7 @@ def read_index(path: Path) -> Index:
         raise FormatError("not an index: no APKINDEX in it", where=path)
     return Index(
         description=None if description is None else description.decode("utf-8", "surrogateescape"),
-        records=tuple(_records(index, path)),
+        records=tuple(_records(index, stream.size, path)),
         signatures=tuple(signatures),
         unseen=tuple(signatures[seen:]),
         covered_from=stream.start,
@@ -119,12 +125,13 @@ class _Members:
         covered: whether the current member belongs to what signatures cover; to be set while it is current, and never
             taken back.
         start: where in the file the first such member begins.
+        size: bytes of the file.
         digests: of all bytes from there on.
     """
 
     def __init__(self, path: Path) -> None:
         self.covered = False
-        self.start = 0
+        self.start = self.size = 0
         self.digests = [hashlib.new(name, usedforsecurity=False) for name in ("sha1", "sha256", "sha512")]
         self._path = path
 
@@ -143,6 +150,7 @@ class _Members:
                     reader.digests = self.digests
                 if reader.next_member() is None:
                     return
+                self.size = reader.packed
                 count += 1
                 if count > MAX_MEMBERS:
                     raise FormatError(f"more than {MAX_MEMBERS} gzip members", where=path)
@@ -198,10 +206,15 @@ def _header(name: bytes, size: int, mtime: int) -> bytes:
     return bytes(block)
 
 
-def _records(index: bytes, path: Path) -> Iterator[dict[str, str]]:
+def _records(index: bytes, packed: int, path: Path) -> Iterator[dict[str, str]]:
+    if index.count(b"\n") > FREE_LINES + packed // 2:
+        raise FormatError("an index of more lines than a file of its size may have", where=path)
     lines: list[str] = []
     number = count = 0
-    for number, line in enumerate(index.decode("utf-8", "surrogateescape").split("\n"), 1):
+    most = FREE_RECORDS + packed // PER_RECORD
+    ends = (b"",) if index.endswith(b"\n") else ()
+    for number, raw in enumerate(chain(io.BytesIO(index), ends), 1):
+        line = raw.removesuffix(b"\n").decode("utf-8", "surrogateescape")
         if len(line) > 1 or not line.isascii():
             lines.append(line)
             continue
@@ -213,8 +226,8 @@ def _records(index: bytes, path: Path) -> Iterator[dict[str, str]]:
             raise FormatError(f"APKINDEX has a malformed line before line {number}", where=path) from None
         lines.clear()
         count += 1
-        if not record.get("P") or not record.get("V") or count > MAX_RECORDS:
-            what = f"a record without name or version, or more than {MAX_RECORDS} of them"
+        if not record.get("P") or not record.get("V") or count > most:
+            what = f"a record without name or version, or more than {most} of them in a file of this size"
             raise FormatError(f"APKINDEX line {number} ends {what}", where=path)
         yield record
     if lines:

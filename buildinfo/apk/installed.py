@@ -22,6 +22,11 @@ from buildinfo.opening import read_file
 MAX_SIZE: Final = 1 << 26
 """Most bytes of a database; a full desktop has some 10 MB."""
 
+FREE_RECORDS: Final = 10_000
+"""Packages that a database may have whatever its size."""
+PER_RECORD: Final = 64
+"""Bytes of it for each package more; Alpine's take 400 and more."""
+
 _FILE_LINES: Final = (b"F:", b"M:", b"R:", b"a:", b"Z:")
 _NOT_A_FILE_LINE: Final = re.compile(rb"\n(?![FMRaZ]:)([^\n]*)")
 _BLANK: Final = re.compile(rb"[^\n]?\n|[^\n]\Z")
@@ -156,6 +161,8 @@ def read_installed(source: Path | bytes) -> InstalledDatabase:
         end = END.search(data, at)
         if end is None:
             raise _error("the last record is cut: it does not end with a newline", data, at, where)
+        if len(starts) >= FREE_RECORDS + len(data) // PER_RECORD:
+            raise _error("more packages than a database of this size may have", data, at, where)
         starts.append(at)
         packages.append(_record(data, at, end.start(), where))
         at = end.end()
