@@ -8,6 +8,7 @@ another program can compute them, and so that keys a reader does not know are co
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import tomllib
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -29,7 +30,16 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 #: A record is small; what is larger is no record (a build with every package of Alpine installed has 5 MB).
-LARGEST = 64 * 1024 * 1024
+LARGEST = 16 * 1024 * 1024
+
+MAX_KEYS = 20_000
+"""Keys of one table; the environment of a build has hundreds."""
+MAX_PARTS = 100
+"""Dots in one key."""
+FREE_TABLES = 20_000
+"""Tables and lists of a record whatever its size."""
+PER_TABLE = 32
+"""Bytes for each one more; an installed package takes 150."""
 
 #: Most tables and lists that are in one another; a record of ours has 4.
 DEEPEST = 64
@@ -120,6 +130,8 @@ def parse(data: bytes, where: object) -> Document:
     """
     if len(data) > LARGEST:
         raise FormatError("too large for a buildinfo", where=where)
+    if is_tangled(data):
+        raise FormatError("not a buildinfo: more keys or tables than a record of its size has", where=where)
     try:
         parsed = tomllib.loads(data.decode())
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number of very many digits
@@ -157,6 +169,21 @@ def _require_flat(document: Document, where: object) -> None:
             return
         level = below
     raise FormatError(f"not a buildinfo: tables in tables, more than {DEEPEST} deep", where=where)
+
+
+def is_tangled(data: bytes) -> bool:
+    """Whether a TOML document has keys or tables that take far more time and memory than their bytes: the standard
+    library's parser goes through a dotted key once for each of its parts, and keeps a kilobyte for each key."""
+    if data.count(b"[") + data.count(b"{") > FREE_TABLES + len(data) // PER_TABLE:
+        return True
+    keys = 0
+    for line in io.BytesIO(data):
+        table = line.lstrip().startswith(b"[")
+        key, equals, _ = (line, b"", b"") if table else line.partition(b"=")
+        keys = 0 if table else keys + bool(equals)
+        if keys > MAX_KEYS or (len(key) > MAX_PARTS and (table or equals) and key.count(b".") > MAX_PARTS):
+            return True
+    return False
 
 
 def load(document: Document, where: object) -> BuildInfo:
