@@ -16,7 +16,7 @@ from buildinfo.verify.explain.hunk import Hunk
 MAX_HUNKS: Final = 200
 MAX_STRINGS: Final = 4000
 """Most strings of a side, those that both have left out, that are aligned."""
-MAX_FOUND: Final = 1_000_000
+MAX_FOUND: Final = 200_000
 """Most strings of a side that are looked for."""
 FEW: Final = 64
 """Most bytes that may follow from strings of other lengths."""

@@ -22,7 +22,7 @@ MAX_COMPARED: Final = 3000
 """Most lines on a side that are aligned; beyond it they are taken in turn."""
 SOME: Final = "some lines"
 """Name of the order of lines where others differ as well: it counts only if those are explained."""
-MAX_LINES: Final = 1_000_000
+MAX_LINES: Final = 200_000
 """Most lines of a text; what has more is looked at as bytes."""
 MAX_ORDERED: Final = 1 << 16
 """Most bytes of a line whose values may stand in another order."""
