@@ -17,7 +17,6 @@ from pathlib import Path
 
 import worstcases  # noqa: F401  # says where apkmaker lies
 import zstandard
-
 from apkmaker import file, header
 from worstcases import END, Case, alone, apk, one_file, packed, worst
 
