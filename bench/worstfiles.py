@@ -107,9 +107,7 @@ def _cpio_members_normalize(folder: Path, number: int) -> Case:
 
 @worst(60_000)
 def _tar_members(folder: Path, number: int) -> Case:
-    return one_file(
-        folder, "a.tar", lambda side: b"".join(header(f"f{at}", mtime=side) for at in range(number)) + END
-    )
+    return one_file(folder, "a.tar", lambda side: b"".join(header(f"f{at}", mtime=side) for at in range(number)) + END)
 
 
 @worst(60_000)

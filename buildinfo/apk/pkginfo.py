@@ -18,6 +18,8 @@ MAX_SIZE: Final = 4 << 20
 """Most bytes of a `.PKGINFO`."""
 MAX_LINES: Final = 10_000
 """Most lines of a `.PKGINFO`; Alpine's longest have some 500 relations."""
+MAX_COMMENTS: Final = 100
+"""Most comments of a `.PKGINFO`; abuild writes three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ def parse_pkginfo(raw: bytes, *, where: object = None) -> PkgInfo:
                 values.append([value])
             elif values:
                 values[-1].append(line)
+    if len(comments) > MAX_COMMENTS:
+        raise _error(f".PKGINFO has more than {MAX_COMMENTS} comments", where)
     entries = [(key, "\n".join(lines)) for key, lines in zip(keys, values, strict=True)]
     last = dict(entries)
     for key in ("pkgname", "pkgver"):
