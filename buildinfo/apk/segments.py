@@ -26,8 +26,8 @@ MAX_SIGNATURES: Final = 32
 """Most signature members of one file, and most signatures of one member."""
 MAX_SIGNATURE_TAR: Final = 1 << 20
 """Most uncompressed bytes of one signature member."""
-MAX_CONTROL_TAR: Final = 64 << 20
-"""Most uncompressed bytes of the control member."""
+MAX_CONTROL_TAR: Final = 8 << 20
+"""Most uncompressed bytes of the control member; Alpine's largest has 20 kB."""
 
 SegmentKind = Literal["signature", "control", "data"]
 

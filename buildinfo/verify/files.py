@@ -13,7 +13,7 @@ from buildinfo.apk.tar import TarReader
 from buildinfo.bounds import effort
 from buildinfo.errors import BuildinfoError, FormatError, UnreadableError
 from buildinfo.normalize.content import normalize_content
-from buildinfo.normalize.job import Budget, Job, Policy, Report
+from buildinfo.normalize.job import UNPACK_SLACK, Budget, Job, Policy, Report
 from buildinfo.normalize.registry import kind_of, select
 from buildinfo.opening import open_file
 from buildinfo.verify.contents import Contents, Key
@@ -24,6 +24,12 @@ MAX_FILE: Final = 256 << 20
 """Bytes of the largest file that is looked into."""
 MAX_TOTAL: Final = 4 << 30
 """Bytes of all files of one package that are looked into."""
+FREE: Final = 10_000_000
+"""What normalizing may take whatever the size of the packages, in bytes that could be unpacked meanwhile."""
+EACH: Final = 2000
+"""What each file takes."""
+_RECORDS: Final = (*((b"PK\1\2", 3000), (b"`\n", 500), (b"07070", 1000), (b"ustar", 1000), (b"\x1f\x8b\x08", 1000)),)
+"""What a member of an archive begins with, and what it takes."""
 _IN_MEMORY: Final = 8 << 20
 _DEPTH: Final = 4
 """How many compressed files deep content is compared uncompressed."""
@@ -114,7 +120,7 @@ class Files:
         self.packed = sum(package.size for package in whole)
         self.effort = effort(self.packed, sum(package.data.tar_size + package.control.tar_size for package in whole))
         """What may be spent on looking for causes."""
-        self._effort = Effort(min(MAX_TOTAL, MAX_FILE + self.effort))
+        self._effort = Effort(min(MAX_TOTAL, FREE + self.effort))
         self._reports = Report(digests=True), Report(digests=True)
 
     def __enter__(self) -> Files:
@@ -209,7 +215,10 @@ def same_normalized(
     reports = reports or (Report(), Report())
     effort = effort or Effort()
     kind = kind_of(old, path)
-    if kind is None or kind is not kind_of(new, path) or effort.spent:
+    if kind is None or kind is not kind_of(new, path):
+        return False
+    effort.left -= _cost(old) + _cost(new)
+    if effort.spent:
         return False
     first, second = (
         _normalized(data, path, policy, time, effort, report=report)
@@ -220,11 +229,9 @@ def same_normalized(
     if kind.name not in ("gzip", "xz", "zstd", "bzip2") or depth >= _DEPTH:
         return False
     try:
-        effort.left -= MAX_FILE  # of what cannot be unpacked nobody knows how much it was
-        (head, inner), (other_head, other_inner) = unpack(first, MAX_FILE), unpack(second, MAX_FILE)
+        (head, inner), (other_head, other_inner) = (unpack(side, MAX_FILE, effort) for side in (first, second))
     except BuildinfoError:
         return False
-    effort.left += MAX_FILE - len(inner) - len(other_inner)
     if head != other_head or inner == other_inner:
         return False
     return same_normalized(
@@ -239,11 +246,17 @@ def same_normalized(
     )
 
 
+def _cost(data: bytes) -> int:
+    """What normalizing a file takes beside unpacking, in bytes that could be unpacked meanwhile."""
+    return EACH + len(data) + sum(data.count(magic) * cost for magic, cost in _RECORDS)
+
+
 def _normalized(
     data: bytes, path: str, policy: Policy, source_time: int | None, effort: Effort, *, report: Report
 ) -> bytes:
     time = None if source_time is None else min(source_time, policy.epoch)
     budget = Budget.of(len(data))
+    budget.work = min(budget.work, max(effort.left, UNPACK_SLACK))
     work = budget.work
     result = normalize_content(data, Job(policy, path, report, budget, source_time=lambda: time))
     effort.left -= max(0, work - budget.work)

@@ -8,7 +8,10 @@ from typing import Final, NamedTuple
 
 from buildinfo.apk.framing import GzipReader
 from buildinfo.errors import FormatError
+from buildinfo.verify.explain.effort import Effort
 
+LEAST: Final = 1 << 20
+"""Bytes that a file may unpack to whatever is left of the effort."""
 MAGICS: Final = {"gzip": b"\x1f\x8b\x08", "xz": b"\xfd7zXZ\x00", "zstd": b"\x28\xb5\x2f\xfd", "bzip2": b"BZh"}
 
 
@@ -24,12 +27,13 @@ def compression(data: bytes) -> str | None:
     return next((name for name, magic in MAGICS.items() if data.startswith(magic)), None)
 
 
-def unpack(data: bytes, limit: int) -> Unpacked:
+def unpack(data: bytes, limit: int, effort: Effort | None = None) -> Unpacked:
     """Unpacks a compressed file.
 
     Args:
         data: the file.
         limit: most bytes that it may unpack to.
+        effort: what may still be unpacked of the pair; a file that is too much for it is unpacked no further.
 
     Raises:
         FormatError: it is not compressed, broken, or unpacks to more.
@@ -44,7 +48,9 @@ def unpack(data: bytes, limit: int) -> Unpacked:
     for chunk in chunks:
         parts.append(chunk)
         size += len(chunk)
-        if size > limit:
+        if effort is not None:
+            effort.left -= len(chunk)
+        if size > limit or (effort is not None and size > LEAST and effort.spent):
             raise FormatError(f"it unpacks to more than {limit} bytes")
     return Unpacked(bytes(head), b"".join(parts))
 

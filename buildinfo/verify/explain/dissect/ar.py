@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from buildinfo.errors import FormatError
-from buildinfo.verify.explain.dissect.members import MAX_MEMBERS, Member, compare
+from buildinfo.verify.explain.dissect.members import Member, compare, most_members
 from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.hunk import Hunk
 
@@ -22,7 +22,7 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     Raises:
         FormatError: one of them is no whole archive.
     """
-    sides = _members(before), _members(after)
+    sides = [_members(side, most_members(place)) for side in (before, after)]
     old, new = ([member for member in side if member.name not in _TABLES] for side in sides)
     found = list(compare("ar", old, new, place))
     yield from found
@@ -35,7 +35,7 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     yield from compare("ar", old, new, place)
 
 
-def _members(data: bytes) -> list[Member]:
+def _members(data: bytes, most: int) -> list[Member]:
     members: list[Member] = []
     long_names = b""
     at = 8
@@ -46,7 +46,7 @@ def _members(data: bytes) -> list[Member]:
             raise FormatError("no ar member", offset=at)
         size = int(digits)
         content = data[at + _HEADER : at + _HEADER + size]
-        if len(content) < size or len(members) >= MAX_MEMBERS:
+        if len(content) < size or len(members) >= most:
             raise FormatError("a cut ar member, or too many", offset=at)
         name = header[:16].rstrip()
         if name == b"//":

@@ -26,7 +26,7 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     kind = compression(before)
     if kind != compression(after):
         yield place.hunk("compression", "format", (kind or "").encode(), (compression(after) or "").encode())
-    (head, old), (other_head, new) = unpack(before, MAX_UNPACKED), unpack(after, MAX_UNPACKED)
+    (head, old), (other_head, new) = (unpack(side, MAX_UNPACKED, place.effort) for side in (before, after))
     if kind == compression(after) == "gzip" and head != other_head:
         yield from _header(before, after, place)
     if old == new:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from buildinfo.errors import FormatError
-from buildinfo.verify.explain.dissect.members import MAX_MEMBERS, Member, compare
+from buildinfo.verify.explain.dissect.members import Member, compare, most_members
 from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.hunk import Hunk
 
@@ -22,10 +22,11 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     Raises:
         FormatError: one of them is no whole archive.
     """
-    yield from compare("cpio", _members(before), _members(after), place)
+    old, new = (_members(side, most_members(place)) for side in (before, after))
+    yield from compare("cpio", old, new, place)
 
 
-def _members(data: bytes) -> list[Member]:
+def _members(data: bytes, most: int) -> list[Member]:
     members: list[Member] = []
     at = 0
     while True:
@@ -37,7 +38,7 @@ def _members(data: bytes) -> list[Member]:
                 members.append(Member(b"(behind the archive)", {}, data[at:]))
             return members
         header = data[at : at + _HEADER]
-        if len(header) < _HEADER or not _NUMBER(header[6:]) or len(members) >= MAX_MEMBERS:
+        if len(header) < _HEADER or not _NUMBER(header[6:]) or len(members) >= most:
             raise FormatError("no cpio member, or too many", offset=at)
         numbers = [int(header[6 + 8 * index : 14 + 8 * index], 16) for index in range(13)]
         name_end = at + _HEADER + numbers[11]

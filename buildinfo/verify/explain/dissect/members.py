@@ -14,6 +14,10 @@ from buildinfo.verify.explain.hunk import Hunk
 MAX_FIELDS: Final = 30
 """Most members whose headers are told of, for each field."""
 MAX_MEMBERS: Final = 200_000
+MEMBER: Final = 4000
+"""What a member takes, in bytes that could be unpacked meanwhile."""
+FEWEST: Final = 100
+"""Members that are looked at whatever is left of the effort."""
 _HASH: Final = re.compile(rb"(?<![0-9A-Za-z])[0-9a-f]{8,64}(?![0-9A-Za-z])")
 
 
@@ -26,8 +30,14 @@ class Member:
     content: bytes = b""
 
 
+def most_members(place: Place) -> int:
+    """How many members an archive may have that is looked into."""
+    return min(MAX_MEMBERS, max(FEWEST, place.effort.left // (2 * MEMBER)))
+
+
 def compare(kind: str, old: Sequence[Member], new: Sequence[Member], place: Place) -> Iterator[Hunk]:
     """The hunks of two archives: `order`, `KIND` for fields, `member` for members of one side, and the contents'."""
+    place.effort.left -= MEMBER * (len(old) + len(new))
     first, second = _numbered(old), _numbered(new)
     names = [name for name in first if name in second], [name for name in second if name in first]
     if names[0] != names[1]:
@@ -37,15 +47,17 @@ def compare(kind: str, old: Sequence[Member], new: Sequence[Member], place: Plac
     pairs = [(first[name], second[name]) for name in names[0]]
     gone = [first[name] for name in first if name not in second]
     come = [second[name] for name in second if name not in first]
-    for before, after in _renamed(gone, come):
+    renamed = _renamed(gone, come)
+    for before, after in renamed:
         yield place.hunk("member", kind, before.name, after.name)
-        pairs.append((before, after))
-        gone.remove(before)
-        come.remove(after)
+    pairs += renamed
+    told_of = {id(member) for both in renamed for member in both}
     for member in gone:
-        yield place.hunk("member", kind, member.name, b"")
+        if id(member) not in told_of:
+            yield place.hunk("member", kind, member.name, b"")
     for member in come:
-        yield place.hunk("member", kind, b"", member.name)
+        if id(member) not in told_of:
+            yield place.hunk("member", kind, b"", member.name)
     told: dict[str, int] = {}
     for before, after in pairs:
         yield from _fields(kind, before, after, place, told)

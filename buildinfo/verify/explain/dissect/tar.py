@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from buildinfo.apk.tar import TarReader
 from buildinfo.apk.tarheader import BLOCK
 from buildinfo.errors import FormatError
-from buildinfo.verify.explain.dissect.members import MAX_MEMBERS, Member, compare
+from buildinfo.verify.explain.dissect.members import Member, compare, most_members
 from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.hunk import Hunk
 
@@ -18,7 +18,7 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     Raises:
         FormatError: one of them is no whole archive, or in a dialect that is not read.
     """
-    old, new = _members(before), _members(after)
+    old, new = (_members(side, most_members(place)) for side in (before, after))
     found = list(compare("tar", old, new, place))
     yield from found
     if not found:
@@ -30,10 +30,10 @@ def _stated(header: bytes, pax: Mapping[str, bytes]) -> bytes:
     return pax.get("size", header[124:136].strip(b" \0").lstrip(b"0"))
 
 
-def _members(data: bytes) -> list[Member]:
+def _members(data: bytes, most: int) -> list[Member]:
     members: list[Member] = []
     for member, content in TarReader([data], keep_headers=True, stated_sizes=True):
-        if len(members) >= MAX_MEMBERS:
+        if len(members) >= most:
             raise FormatError("too many tar members")
         fields = {
             "type": member.type.encode(),

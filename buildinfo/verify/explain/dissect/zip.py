@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from buildinfo.errors import FormatError
 from buildinfo.normalize import ziprecords
 from buildinfo.normalize.job import LeftAlone
-from buildinfo.verify.explain.dissect.members import MAX_MEMBERS, Member, compare
+from buildinfo.verify.explain.dissect.members import Member, compare, most_members
 from buildinfo.verify.explain.dissect.place import MAX_UNPACKED, Place
 from buildinfo.verify.explain.hunk import Hunk
+from buildinfo.verify.unpack import LEAST
 
+_CENTRAL = b"PK\1\2"
 _TIMES = (0x5455, 0x000A, 0x5855)
 """Extra fields that hold times: extended timestamp, NTFS, Info-ZIP Unix."""
 _OWNERS = (0x7875,)
@@ -30,7 +32,7 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
         FormatError: one of them is no whole archive.
     """
     try:
-        (old, comment, start), (new, other_comment, other_start) = _members(before), _members(after)
+        (old, comment, start), (new, other_comment, other_start) = (_members(side, place) for side in (before, after))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError, EOFError) as error:
         raise FormatError(f"broken zip archive ({error})") from None
     if comment != other_comment:
@@ -56,16 +58,17 @@ def _between(data: bytes) -> bytes:
         return b""
 
 
-def _members(data: bytes) -> tuple[dict[Member, int], bytes, int]:
+def _members(data: bytes, place: Place) -> tuple[dict[Member, int], bytes, int]:
     """The members with their compressed sizes, the comment, and where the archive starts."""
     members: dict[Member, int] = {}
-    left = MAX_UNPACKED
+    left = min(MAX_UNPACKED, max(LEAST, place.effort.left))
+    if data.count(_CENTRAL) > most_members(place):
+        raise FormatError("too many zip members")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         infos = archive.infolist()
-        if len(infos) > MAX_MEMBERS:
-            raise FormatError("too many zip members")
         for info in infos:
             left -= info.file_size
+            place.effort.left -= info.file_size
             if left < 0:
                 raise FormatError("a zip archive that unpacks to too much")
             with archive.open(info) as stream:
