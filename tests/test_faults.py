@@ -66,23 +66,6 @@ def plain(tmp_path: Path) -> Iterator[Builder]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def small_disk() -> Iterator[Callable[[Path, int], None]]:
-    """Mounts a file system of so many KiB on a folder."""
-    mounted: list[Path] = []
-
-    def mount(folder: Path, size: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", str(folder)]
-        if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-            pytest.skip("needs to mount a small file system")
-        mounted.append(folder)
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", folder], check=True)
-
-
 def build(builder: Builder, **environment: str) -> subprocess.CompletedProcess[str]:
     return builder.build(builder.aport(), **FIXED, **environment)
 
