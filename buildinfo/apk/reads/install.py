@@ -258,11 +258,12 @@ def differences(before: Installation, after: Installation) -> Iterator[tuple[byt
     """
     for doubt in dict.fromkeys((*before.doubts, *after.doubts)):
         yield b"", doubt
-    for name in before.failed.keys() | after.failed.keys():
-        if (why := before.failed.get(name)) != after.failed.get(name):
-            yield name, why or after.failed[name]
+    names = before.failed.keys() | after.failed.keys()
+    failed = {name for name in names if before.failed.get(name) != after.failed.get(name)}
+    for name in sorted(failed):
+        yield name, before.failed.get(name) or after.failed[name]
     old, new = before.things(), after.things()
-    for path in sorted(old.keys() | new.keys()):
+    for path in sorted((old.keys() | new.keys()) - failed):
         first, second = old.get(path), new.get(path)
         if first == second:
             continue
