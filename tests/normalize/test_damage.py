@@ -11,7 +11,7 @@ import pytest
 from packing import EPOCH, PAYLOAD, Item, Packing
 from test_realtar import finalize, hashed, package, tar
 
-from buildinfo.apk.accepted import refusal
+from buildinfo.apk.reads.headers import refusal
 from buildinfo.apk.v2 import read_package
 from buildinfo.cli import main
 

@@ -108,6 +108,7 @@ class Installation:
     failed: dict[bytes, str] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
     orphans: list[bytes] = field(default_factory=list)
+    _looked_at: int = 0
     _folders: dict[bytes, Thing] = field(default_factory=dict)
     _others: dict[bytes, tuple[Reading, _Inode | None, frozenset[Apk]]] = field(default_factory=dict)
 
@@ -135,9 +136,9 @@ class Installation:
             self._file(path, reading, token)
 
     def finish(self) -> None:
-        """To be called behind the last entry. A folder whose own folder is left to the system is the same in any
-        place."""
-        for path in self.orphans:
+        """To be called behind the last entry; `differences` does. A folder whose own folder is left to the system is
+        the same in any place."""
+        for path in self.orphans[self._looked_at :]:
             above = path
             if path.count(b"/") > DEEPEST:
                 self._doubt(path, "lies too deep")
@@ -146,6 +147,7 @@ class Installation:
                 if above in self._folders or above in self._others:
                     self._doubt(path, "stands before what it lies in")
                     break
+        self._looked_at = len(self.orphans)
 
     def things(self) -> dict[bytes, Thing]:
         """Path -> what lies there, at the end."""
@@ -256,6 +258,8 @@ def differences(before: Installation, after: Installation) -> Iterator[tuple[byt
 
     Doubts of either are differences: nobody can say that the same gets installed.
     """
+    before.finish()
+    after.finish()
     for doubt in dict.fromkeys((*before.doubts, *after.doubts)):
         yield b"", doubt
     names = before.failed.keys() | after.failed.keys()
