@@ -47,6 +47,11 @@ fuzz: $(VENV)/ready ## Fuzz every reader and handler, SECONDS=600 for each
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	$(BIN)/python tests/fuzz/run.py all --seconds $(SECONDS)
 
+PACKAGES ?= 100000
+.PHONY: fuzz-apk
+fuzz-apk: $(VENV)/ready ## Install packages at random by the real apks and the model, PACKAGES=100000; as root, ROOTFS=TAR.GZ with apk 2.14
+	$(BIN)/python tests/apk/differing.py --packages $(PACKAGES) $(if $(ROOTFS),--rootfs $(ROOTFS))
+
 .PHONY: schemas
 schemas: $(VENV)/ready ## Write schemas/ anew from the model, and docs/causes.md from the catalogue
 	for name in $$($(BIN)/abuild-buildinfo schema | cut -d' ' -f1); do \

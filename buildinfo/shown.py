@@ -54,7 +54,7 @@ class ShownPackage:
         "depend, conflicts (depends on the absence of something), provides, replaces, install_if, and the priorities; "
         "each with its values, in order."
     )
-    triggers: list[str] = about("Folders that its trigger script waits for.")
+    triggers: list[str] = about("Folders that its trigger script waits for: those of the last line, as apk reads it.")
     scripts: list[str] = about("Files of the control segment besides .PKGINFO: what apk runs.")
     pkginfo: list[list[str]] = about("Every key of .PKGINFO with its value, in order.")
     size: int = about("Bytes of the whole file.")
@@ -64,6 +64,9 @@ class ShownPackage:
     signatures: list[str] = about("TYPE.KEYNAME of each signature; whether they hold is not asked.")
     segments: dict[str, ShownSegment] = about("control and data.")
     members: list[ShownMember] = about("The data segment, in its order.")
+    misread: str | None = about(
+        "Why apk refuses it, or reads something else in it than its archives say; null if neither is so.", default=None
+    )
 
 
 @part

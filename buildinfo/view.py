@@ -99,6 +99,7 @@ def _by_content(data: bytes, where: object) -> Shown:
 def _compressed(path: Path) -> Shown:
     """A package or a v2 index; both are gzip members, and only a package has a .PKGINFO."""
     from buildinfo.apk.index import read_index
+    from buildinfo.apk.reads.info import read_info
     from buildinfo.apk.v2 import read_package
 
     try:
@@ -133,7 +134,7 @@ def _compressed(path: Path) -> Shown:
         builddate=info.builddate,
         installed_size=info.size,
         relations={key: values for key, values in relations.items() if values},
-        triggers=[folder for value in info.all("triggers") for folder in value.split()],
+        triggers=[folder.decode("utf-8", "surrogateescape") for folder in read_info(info.raw).triggers],
         scripts=[script.name for script in package.scripts],
         pkginfo=[list(entry) for entry in info.entries],
         size=package.size,
@@ -153,6 +154,7 @@ def _compressed(path: Path) -> Shown:
             )
             for member in package.members
         ],
+        misread=package.refused,
     )
     return Shown(asdict(made), view_lines.package(made))
 

@@ -36,6 +36,7 @@ def package(shown: ShownPackage) -> list[str]:
         "control": f"{shown.segments['control'].size} bytes",
         "data": f"{shown.segments['data'].size} bytes, datahash holds",
         "files": str(len(shown.members)),
+        "misread": shown.misread and f"apk does not read it as it is meant: {shown.misread}",
     }
     width = max(len(name) for name, value in said.items() if value)
     lines = [f"{name:<{max(10, width)}} {value}" for name, value in said.items() if value]

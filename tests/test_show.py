@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 sys.path += [str(Path(__file__).resolve().parent / room) for room in ("apk", "normalize", "signature")]
 
+import apkmaker
 from packing import EPOCH, Item, Packing
 from signers import signer, unsigned_index
 
@@ -80,6 +81,20 @@ def test_show_tells_what_apk_does_with_a_package(package: Path) -> None:
     assert document["kind"] == "package" and document["builddate"] == EPOCH
     assert document["relations"]["conflicts"] == ["moin"]
     assert document["triggers"] == ["/usr/share/a", "/usr/share/b"]
+
+
+def test_show_says_what_apk_reads_otherwise(tmp_path: Path) -> None:
+    """Who looks before installing saw files that apk does not install, and not those that it does."""
+    path = tmp_path / "hello.apk"
+    lines = "triggers = /first\ntriggers = /last\n"
+    path.write_bytes(apkmaker.package(extra=lines))
+    document = checked("show", program("show", "--json", path).stdout)
+    assert (document["misread"], document["triggers"]) == (None, ["/last"])
+    lie = apkmaker.pax({"size": "512"}) + apkmaker.header("evil") + apkmaker.file("hidden")[1024:].ljust(512, b"x")
+    path.write_bytes(apkmaker.package(data=apkmaker.ended(lie)))
+    document = checked("show", program("show", "--json", path).stdout)
+    assert document["misread"] == "data segment: evil: 512 bytes are meant, apk reads 0"
+    assert "misread    apk does not read it as it is meant: data" in program("show", path).stdout
 
 
 def test_every_kind_fits_the_schema_of_show(tmp_path: Path, builder: Builder) -> None:

@@ -186,6 +186,8 @@ class Installation:
                 return
             if reading.mode & 0o7000:
                 self._doubt(path, "is a link with special bits")
+        elif reading.xattrs:
+            self._doubt(path, "has attributes, and is no file")
         self._others[path] = reading, inode, absent
 
     def _link(self, path: bytes, reading: Reading, absent: frozenset[Apk]) -> None:
