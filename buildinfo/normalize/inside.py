@@ -6,10 +6,11 @@ so is a cpio archive: its members are not compressed.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from buildinfo.apk.tar import CHECKSUM_KEY, Member, TarReader
 from buildinfo.errors import BuildinfoError, FormatError
@@ -24,6 +25,8 @@ _END: Final = b"PK\x05\x06"
 _END_WITHIN: Final = 22 + 0xFFFF
 """The end record of a zip archive with the longest comment: it stands within so many bytes of the end."""
 _PIECE: Final = 1 << 20
+_FIRST_FEED: Final = 1 << 9
+_ZEROS: Final = re.compile(rb"\0*").match
 _AR_HEADER: Final = 60
 
 
@@ -97,25 +100,48 @@ def _gzip(data: bytes, budget: Budget) -> Inner:
     at = 0
     while data.startswith(b"\x1f\x8b\x08", at):
         yield None, data[at : at + 512]
-        inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        content = inflater.decompress(memoryview(data)[at:], budget.piece + 1)
-        _taken(len(content), budget)
+        content, at = _unpacked(data, at, zlib.decompressobj(zlib.MAX_WBITS | 16), budget)
         yield "", content
-        if not inflater.eof:
-            raise FormatError("the file ends inside a gzip member", offset=at)
-        at = len(data) - len(inflater.unused_data)
     if at < len(data):
         yield "rest", data[at:]
 
 
-def _stream(data: bytes, new: Callable[[], object], budget: Budget) -> Inner:
+def _stream(data: bytes, new: Callable[[], Any], budget: Budget) -> Inner:
     """One stream of xz or bzip2 after the other."""
-    while data:
-        decompressor = new()
-        content = decompressor.decompress(data, budget.piece + 1)  # type: ignore[attr-defined]
-        _taken(len(content), budget)
+    at = 0
+    while at < len(data):
+        content, at = _unpacked(data, at, new(), budget)
         yield "", content
-        data = decompressor.unused_data.lstrip(b"\0")  # type: ignore[attr-defined]
+        zeros = _ZEROS(data, at)
+        at = zeros.end() if zeros else at
+
+
+def _unpacked(data: bytes, at: int, decompressor: Any, budget: Budget) -> tuple[bytes, int]:
+    """The content of the stream that begins at `at`, and where it ends. It is fed little by little: what a decompressor
+    has left over is a copy, and there may be as many streams as bytes.
+
+    Raises:
+        LeftAlone: it is too much.
+        FormatError: it is cut.
+    """
+    parts: list[bytes] = []
+    size = 0
+    feed = _FIRST_FEED
+    while not decompressor.eof:
+        piece = getattr(decompressor, "unconsumed_tail", b"")
+        if not piece and getattr(decompressor, "needs_input", True):
+            piece = data[at : at + feed]
+            at += len(piece)
+            feed = min(2 * feed, _PIECE)
+        chunk = decompressor.decompress(piece, _PIECE)
+        if not piece and not chunk and not decompressor.eof:
+            raise FormatError("the file ends inside a stream", offset=at)
+        parts.append(chunk)
+        size += len(chunk)
+        if size > budget.piece:
+            break
+    _taken(size, budget)
+    return b"".join(parts), at - len(decompressor.unused_data)
 
 
 def _xz(data: bytes, budget: Budget) -> Inner:

@@ -1,19 +1,24 @@
 """Whether apk installs the same from a package once it is written anew: as the model of apk's reading says.
 
-Where members keep their order, each has to be read as before. Where they are sorted, what is installed in the end is
-compared, and nothing may depend on their order: names that stand twice to apk, links whose target comes later, folders
-behind what is in them. Contents count by where they come from, and a changed one is the same: what handlers make of a
-file is no business of apk's.
+Each member has to be read as before; contents do not count, what handlers make of a file is no business of apk's. Where
+members are sorted, nothing may depend on their order either: names that stand twice to apk, links whose target comes
+later, folders behind what is in them. Of hard links another one becomes the file: there what is installed is compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from buildinfo.apk.reads.headers import MisreadError, Reading, astray, read_headers
 from buildinfo.apk.reads.install import Installation, differences, is_alike
 from buildinfo.apk.tar import Member
+from buildinfo.apk.tarheader import BLOCK
 from buildinfo.normalize.job import LeftAlone
+from buildinfo.normalize.order import Entry, sort_key
+
+_TIME: Final = slice(136, 156)
+"""Where a header block has the time, and its checksum behind that."""
 
 Expected = Callable[[Reading], Reading]
 """What normalizing means to make of an entry: other owners, for example."""
@@ -23,24 +28,30 @@ class Installs:
     """Compares what is read with what is written, entry by entry.
 
     Args:
-        ordered: members are moved.
+        sorted_entries: the members, where they are moved; None where they keep their order.
         expected: what is meant to change.
     """
 
-    def __init__(self, ordered: bool, expected: Expected = lambda reading: reading) -> None:
-        self._ordered = ordered
+    def __init__(
+        self, sorted_entries: Sequence[Entry] | None = None, expected: Expected = lambda reading: reading
+    ) -> None:
+        self._ordered = sorted_entries is not None
         self._expected = expected
+        self._linked = _linked(sorted_entries or ())
+        self._whole = Installation()
         self._before = Installation()
         self._after = Installation()
 
-    def read(self, member: Member, raw: bytes) -> None:
-        """The next member in the old order, with its header blocks.
+    def read(self, member: Member) -> None:
+        """The next member in the old order; to be told only where they are moved.
 
         Raises:
             LeftAlone: apk reads it otherwise than it is meant.
         """
-        if self._ordered:
-            self._before.entry(self._as_expected(_read(member, raw)), member.offset)
+        reading = _read(member, member.raw_headers)
+        self._whole.entry(_lean(reading))
+        if self._is_compared(member, reading):
+            self._before.entry(_canonical(self._expected(reading)), member.offset)
 
     def written(self, member: Member, raw: bytes, origin: int) -> None:
         """The next member in the new order.
@@ -53,28 +64,49 @@ class Installs:
         Raises:
             LeftAlone: apk would read it otherwise than before.
         """
+        old = _read(member, member.raw_headers)
+        compared = self._ordered and self._is_compared(member, old)
+        if _has_another_time(member.raw_headers, raw) and not compared:
+            return
         new = _canonical(_read(None, raw))
-        if self._ordered:
+        if compared:
             self._after.entry(new, origin)
-        elif raw != member.raw_headers:
-            old = self._as_expected(_read(member, member.raw_headers))
-            if not is_alike([old], [new]):
-                raise LeftAlone(f"apk would take {member.name} otherwise than now")
-        else:
-            _read(member, raw)
+        elif not is_alike([_canonical(self._expected(old))], [new]):
+            raise LeftAlone(f"apk would take {member.name} otherwise than now")
 
     def finish(self) -> None:
-        """Compares all of it.
+        """Looks at all of it, at the end.
 
         Raises:
             LeftAlone: apk would install something else, or it depends on the order what it installs.
         """
-        for path, why in differences(self._before, self._after):
-            name = path.decode("utf-8", "backslashreplace")
-            raise LeftAlone(f"in another order apk may install something else: {f'{name} ' if name else ''}{why}")
+        reasons = [f"{path.decode('utf-8', 'backslashreplace')}: {why}" for path, why in self._whole.failed.items()]
+        reasons += self._whole.doubts
+        reasons += [why for _, why in differences(self._before, self._after)]
+        if reasons:
+            raise LeftAlone(f"in another order apk may install something else: {reasons[0]}")
 
-    def _as_expected(self, reading: Reading) -> Reading:
-        return _canonical(self._expected(reading))
+    def _is_compared(self, member: Member, reading: Reading) -> bool:
+        """Whether an entry is one of several names of a file, or a folder, which those need."""
+        return reading.kind == "dir" or sort_key(member.name) in self._linked
+
+
+def _linked(entries: Iterable[Entry]) -> set[bytes]:
+    """The names of files that have several."""
+    return {key for entry in entries if entry.target is not None for key in (entry.key, entry.target)}
+
+
+def _lean(reading: Reading) -> Reading:
+    """The same without what takes room and raises no doubt."""
+    return reading._replace(uname=b"", gname=b"", xattrs=(), checksum=reading.checksum and b"")
+
+
+def _has_another_time(old: bytes, new: bytes) -> bool:
+    """Whether header blocks differ in nothing but the time of the entry, if at all: apk reads the same of them."""
+    own = len(old) - BLOCK
+    if len(new) != len(old) or old[own + _TIME.stop :] != new[own + _TIME.stop :]:
+        return False
+    return old[: own + _TIME.start] == new[: own + _TIME.start]
 
 
 def _read(member: Member | None, raw: bytes) -> Reading:

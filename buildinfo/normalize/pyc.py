@@ -27,6 +27,8 @@ MAX_SIZE: Final = 8 << 20
 
 _SHORT_HEADER: Final = 12
 _HEADER: Final = 16
+_MOST_FOLDERS: Final = 8
+"""Folders of the build, as that of a subpackage, in which the source of a module is looked for."""
 _CHECKED_BY_HASH: Final = (1, 3)
 
 _3_6: Final = Dialect(head=20, tail=1)
@@ -84,8 +86,10 @@ def _installed(data: bytes, header: int, dialect: Dialect, job: Job) -> bytes:
     if not base or job.depth or base not in data:
         return data
     source = b"/" + source_of(job.path).encode("utf-8", "surrogateescape")
-    for match in re.finditer(re.escape(base) + rb"/[^/\0]+(?=" + re.escape(source) + rb")", data):
-        old = match[0] + source
+    pattern = re.escape(base) + rb"/[^/\0]+(?=" + re.escape(source) + rb")"
+    folders = dict.fromkeys(match[0] for match in re.finditer(pattern, data))
+    for folder in list(folders)[:_MOST_FOLDERS]:
+        old = folder + source
         new = with_filename(data, header, dialect, old, source)
         if new is not data:
             return new

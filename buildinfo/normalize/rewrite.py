@@ -125,7 +125,7 @@ class Rewrite:
         """Writes the data segment; returns its SHA-256."""
         tar_digest, digest = hashlib.sha256(), hashlib.sha256()
         size = 0
-        installs = self._installs = Installs(self._sort, self._seen.rules.expected)
+        installs = self._installs = Installs(self._seen.entries if self._sort else None, self._seen.rules.expected)
         with closing(Compressor(self._threads)) as compressor:
 
             def put(piece: bytes | memoryview) -> None:
@@ -188,7 +188,7 @@ class Rewrite:
 
     def _packed_control(self, datahash: str) -> bytes:
         old = self._package.control
-        control = self._new_control(datahash, Installs(False))
+        control = self._new_control(datahash, Installs())
         packed = compress(control)
         after = hashlib.sha256(control).hexdigest()
         for step in sorted(self._control_rules.done | ({"size"} if self._size() is not None else set())):
@@ -270,7 +270,7 @@ def copy(source: Opened, file: IO[bytes]) -> None:
 def _spool(segment: OpenSegment, plain: IO[bytes], installs: Installs) -> None:
     """Writes the uncompressed tar to a file, with its padding."""
     for member, content in segment.tar:
-        installs.read(member, member.raw_headers)
+        installs.read(member)
         plain.seek(member.offset)
         plain.write(member.raw_headers)
         for piece in content:
