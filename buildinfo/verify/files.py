@@ -232,9 +232,7 @@ def same_normalized(
         (head, inner), (other_head, other_inner) = (unpack(side, MAX_FILE, effort) for side in (first, second))
     except BuildinfoError:
         return False
-    if head != other_head or inner == other_inner:
-        return False
-    return same_normalized(
+    return (head, inner != other_inner) == (other_head, True) and same_normalized(
         inner,
         other_inner,
         path.rpartition(".")[0],

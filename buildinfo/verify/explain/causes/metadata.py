@@ -18,8 +18,8 @@ class OwnerIds(Cause):
     name = "owner-ids"
     title = "users or groups of the same names have other numbers on the two machines"
     advice = (
-        "Name the aport's users in pkgusers and pkggroups: abuild 3.13 and newer write 0; apk goes by the names that the "
-        "system has."
+        "Name the aport's users in pkgusers and pkggroups: abuild 3.13 and newer write 0; apk goes by the names that "
+        "the system has."
     )
     kinds = _METADATA
     records = ("condition:abuild", "installed:abuild")
