@@ -16,7 +16,7 @@ from buildinfo.apk.signature import is_key_name
 from buildinfo.apk.signed import read_signed
 from buildinfo.errors import BuildinfoError, FormatError, SignatureError
 from buildinfo.record_signature import parse_signature
-from buildinfo.reproduced import read_verdicts
+from buildinfo.reported import read_claims, verdicts_of
 from buildinfo.signatures import graft, strip
 from buildinfo.verify.verdict import LADDER
 
@@ -57,6 +57,6 @@ def record_signature(data: bytes) -> None:
 def report(data: bytes) -> None:
     """A report of verify: no identity gets a verdict that is none."""
     with suppress(BuildinfoError):
-        for identity, verdict in read_verdicts(data, "report").items():
+        for identity, verdict in verdicts_of(read_claims(data, "report")).items():
             assert len(identity) == 30 and identity.startswith("Q1")
             assert verdict is None or verdict in LADDER
