@@ -164,7 +164,7 @@ NOT_A_PACKAGE = {
     "huge signature": (make.gz(make.file(ONE, bytes(70000))) + DATA_GZ, "more than 65536"),
     "bomb in control": (
         make.gz(make.control(DATA_GZ) + make.header("bomb", size=65 << 20) + bytes(65 << 20)) + DATA_GZ,
-        "more than 67108864 bytes uncompressed",
+        "more than 8388608 bytes uncompressed",
     ),
     "bomb in the signature": (
         make.gz(make.header(ONE, size=1 << 16) + bytes(2 << 20)) + DATA_GZ,

@@ -45,7 +45,7 @@ COMMANDS = {
     "disable": "disable",
     "doctor": "doctor",
     "doctor --clean": "doctor --clean",
-    "finalize": "finalize --keep {capture}",
+    "finalize": "finalize --keep --packages packages/main {capture}",
     "normalize": "normalize {loose}",
     "normalize package": "normalize {package}",
     "normalize --output": "normalize -o {out} {loose}",
