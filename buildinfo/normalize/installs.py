@@ -50,7 +50,7 @@ class Installs:
         """
         reading = _read(member, member.raw_headers)
         self._whole.entry(_lean(reading))
-        if self._is_compared(member, reading):
+        if self._is_compared(member):
             self._before.entry(_canonical(self._expected(reading)), member.offset)
 
     def written(self, member: Member, raw: bytes, origin: int) -> None:
@@ -64,14 +64,13 @@ class Installs:
         Raises:
             LeftAlone: apk would read it otherwise than before.
         """
-        old = _read(member, member.raw_headers)
-        compared = self._ordered and self._is_compared(member, old)
-        if _has_another_time(member.raw_headers, raw) and not compared:
+        compared = self._ordered and self._is_compared(member)
+        if not compared and _has_another_time(member.raw_headers, raw):
             return
         new = _canonical(_read(None, raw))
         if compared:
             self._after.entry(new, origin)
-        elif not is_alike([_canonical(self._expected(old))], [new]):
+        elif not is_alike([_canonical(self._expected(_read(member, member.raw_headers)))], [new]):
             raise LeftAlone(f"apk would take {member.name} otherwise than now")
 
     def finish(self) -> None:
@@ -86,9 +85,9 @@ class Installs:
         if reasons:
             raise LeftAlone(f"in another order apk may install something else: {reasons[0]}")
 
-    def _is_compared(self, member: Member, reading: Reading) -> bool:
+    def _is_compared(self, member: Member) -> bool:
         """Whether an entry is one of several names of a file, or a folder, which those need."""
-        return reading.kind == "dir" or sort_key(member.name) in self._linked
+        return member.type == "dir" or sort_key(member.name) in self._linked
 
 
 def _linked(entries: Iterable[Entry]) -> set[bytes]:

@@ -138,6 +138,8 @@ class Inspected:
         try:
             rewrite = Rewrite(self.file, lean, inspection, settings.sign, settings.threads)
             if rewrite.needed:
+                if lean.refused is not None:
+                    raise LeftAlone(f"apk does not read it as it is meant: {lean.refused}")
                 why = damage(lean, (entry.key for entry in inspection.entries), settings.expected)
                 if why is not None:
                     raise LeftAlone(why)

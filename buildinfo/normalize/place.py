@@ -81,8 +81,9 @@ def beside(source: Opened, target: Place, write: Callable[[IO[bytes]], None], *,
                 raise IsADirectoryError(errno.EISDIR, "it is a folder")
             _sweep_once(folder)
             unnamed = part_name()
-            new = New(create(unnamed, 0o600, folder=folder), folder, unnamed, target)
-            try:
+            new: New | None = None
+            try:  # a signal may end it at any moment from here on
+                new = New(create(unnamed, 0o600, folder=folder), folder, unnamed, target)
                 with os.fdopen(os.dup(new.descriptor), "w+b") as file:
                     write(file)
                     file.flush()
@@ -90,10 +91,11 @@ def beside(source: Opened, target: Place, write: Callable[[IO[bytes]], None], *,
                     os.fsync(file.fileno())
                 yield new
             finally:
-                if new.name == unnamed:
+                if new is None or new.name == unnamed:
                     with suppress(FileNotFoundError):
-                        new.remove()
-                os.close(new.descriptor)
+                        os.unlink(unnamed, dir_fd=folder)
+                if new is not None:
+                    os.close(new.descriptor)
     except OSError as error:
         raise UnreadableError(f"cannot be written: {error.strerror}", where=target) from error
 
