@@ -24,7 +24,7 @@ from typing import BinaryIO, Final, Literal, Protocol, Self, cast
 
 from buildinfo.errors import UnreadableError
 
-MOST_OPEN: Final = 128
+MOST_OPEN: Final = 64
 """Folders that are held open; others are opened again, from the nearest one that is, name by name."""
 MOST_LINKS: Final = 40
 """Symbolic links in one path, as Linux has it."""
