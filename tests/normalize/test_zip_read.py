@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import shutil
 import struct
 import subprocess
@@ -150,3 +151,61 @@ def test_an_end_record_in_a_comment_is_left_alone() -> None:
     inner = made(("evil", b"1"))
     end = inner[inner.rindex(b"PK\5\6") :]
     assert "comment" in reasons(made(("a", b"1"), comment=end + b"more"))[0]
+
+
+def place(name: str) -> str:
+    """Where an unpacker puts a member."""
+    parts: list[str] = []
+    for part in name.replace("\\", "/").split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def read(data: bytes) -> list[object]:
+    """What several readers make of an archive, but for what is a leak."""
+    with zipfile.ZipFile(io.BytesIO(data)) as source:
+        members = [(entry.filename, source.read(entry).replace(BUILDER, b"")) for entry in source.infolist()]
+        kinds = {entry.filename: entry.external_attr >> 16 & 0o177000 for entry in source.infolist()}
+    backwards = members[::-1]
+    head = [name.lower() for name, _ in members[:2]]
+    manifest = head[:1] == [MANIFEST.lower()] or head == ["meta-inf/", MANIFEST.lower()]
+    jars = [name for name, _ in members if name.endswith(".jar")] if MANIFEST in kinds else []
+    placed = [{place(name): content for name, content in order} for order in (members, backwards)]
+    return [kinds, dict(members), dict(backwards), *placed, manifest, head[:1] == ["mimetype"], jars]
+
+
+BUILDER = b"Built-By: me\n"
+NAMES = (
+    "a",
+    "b",
+    "a/",
+    "a/b",
+    "./a",
+    "x/../a",
+    "a\\b",
+    "mimetype",
+    "META-INF/",
+    MANIFEST,
+    "javac.sh",
+    "c.jar",
+    "d.jar",
+)
+
+
+def test_no_reader_sees_another_archive_and_no_two_that_differ_become_one() -> None:
+    """Archives at random, of names that get into each other's way."""
+    rng = random.Random(1)
+    seen: dict[bytes, list[object]] = {}
+    for _ in range(800):
+        members: Entries = []
+        for name in rng.choices(NAMES, k=rng.randint(1, 5)):
+            entry = info(name, mode=rng.choice((0o100644, 0o100755, 0o104755, 0o120777, 0o040755)))
+            members.append((entry, rng.choice((b"1", b"2", b"X: 1\n" + BUILDER))))
+        before = made(*members)
+        after = normalize(before)[0]
+        assert read(after) == read(before)
+        assert seen.setdefault(after, read(before)) == read(before)
+    assert len(seen) < 800  # some become one
