@@ -161,7 +161,10 @@ class Place:
     @property
     def path(self) -> str:
         """What to call the file."""
-        return os.path.join(self.folder.path, self.name) if self._path is None else self._path  # noqa: PTH118
+        if self._path is not None:
+            return self._path
+        folder = self.folder.path
+        return self.name if folder == "." else os.path.join(folder, self.name)  # noqa: PTH118
 
     def __str__(self) -> str:
         return self.path

@@ -213,3 +213,20 @@ def test_an_index_and_a_v3_package_are_named_and_left_alone(tmp_path: Path, caps
     assert main(["normalize", *EPOCH_WORDS, str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert out.count("left alone") == 2 and "index" in out and "v3" in out
+
+
+def test_files_are_called_as_the_user_would(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is printed is pasted into the next command, and looked for in JSON."""
+    (tmp_path / "sub").mkdir()
+    for name in ("a.gz", "sub/b.gz"):
+        (tmp_path / name).write_bytes(leaky())
+    monkeypatch.chdir(tmp_path / "sub")
+    for words, expected in (
+        ([".."], ["../a.gz", "../sub/b.gz"]),
+        (["."], ["b.gz"]),
+        (["../sub/b.gz"], ["../sub/b.gz"]),
+    ):
+        assert main(["normalize", *EPOCH_WORDS, "--check", *words]) == 1
+        assert capsys.readouterr().out.splitlines() == [f"{name}: would change" for name in expected]
