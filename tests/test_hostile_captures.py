@@ -151,7 +151,9 @@ def test_a_capture_of_sparse_files_takes_no_more_than_what_a_build_would_need(
         ("tools", b"/a\n" * (MOST + 1)),
         ("inputs.sha256", b"a  b\n" * (MOST + 1)),
         ("banners", b"\0" * (MOST + 1)),
-        ("tree", b"./hello/a\0" * 1_000_000),
+        ("tree", b"./hello/a\0" * 500_000),
+        ("tree", b"".join(b"./p%d/a\0" % number for number in range(MOST + 1))),
+        ("installed", b"P:a\nV:1\n\n" * (MOST + 2)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

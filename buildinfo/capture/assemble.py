@@ -13,12 +13,13 @@ from buildinfo.apk.v2 import Package
 from buildinfo.capture import secfixes, taints
 from buildinfo.capture.inputs import read_inputs
 from buildinfo.capture.normalizing import Recorded
-from buildinfo.capture.reader import LAST_SECOND, Capture, number
+from buildinfo.capture.reader import LAST_SECOND, MOST, Capture, number
 from buildinfo.capture.redact import Placeholders, cut_secrets, jobs, public_url, remote_url
 from buildinfo.capture.settings import is_on
 from buildinfo.capture.terms import Terms
 from buildinfo.capture.tools import read_tools
 from buildinfo.document import digests, to_document
+from buildinfo.errors import CaptureError
 from buildinfo.model import (
     BuildInfo,
     Conditions,
@@ -143,7 +144,10 @@ def _dirty(status: list[str]) -> list[DirtyFile]:
 
 
 def _database(capture: Capture, name: str) -> InstalledDatabase | None:
-    return read_installed(capture.raw(name)) if capture.raw(name).strip() else None
+    data = capture.raw(name)
+    if data.count(b"\nP:") > MOST:
+        raise CaptureError(f"damaged: more than {MOST} entries in {name}", where=capture.path, mend="build again")
+    return read_installed(data) if data.strip() else None
 
 
 def _installed(capture: Capture, database: InstalledDatabase | None) -> list[InstalledPackage]:

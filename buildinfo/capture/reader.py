@@ -28,7 +28,7 @@ LARGEST_OF_ALL: Final = 128 << 20
 #: Most entries of a list, and words of a variable. The largest recipes have some 3,000 sources.
 MOST: Final = 20_000
 #: Most paths in the package trees, and tracked files that are not recorded.
-MOST_PATHS: Final = 1_000_000
+MOST_PATHS: Final = 500_000
 #: The last second of the year 9999, behind which many programs know no date.
 LAST_SECOND: Final = 253_402_300_799
 
@@ -135,6 +135,7 @@ class Capture:
                 package, _, path = entry.removeprefix("./").partition("/")
                 if path:
                     trees.setdefault(package, set()).add(path)
+                    self._bound("tree", len(trees), MOST)
             self._trees.update((package, frozenset(paths)) for package, paths in trees.items())
         return self._trees
 
