@@ -498,27 +498,364 @@ declare -x $_buildinfo_name="*) ;;
 		*) continue ;;
 		esac
 		eval "_buildinfo_value=\${$_buildinfo_name-}"
-		case $_buildinfo_value in
-		*://* | *[Pp][Aa][Ss][Ss][Ww]* | *[Tt][Oo][Kk][Ee][Nn]=* | *[Ss][Ee][Cc][Rr][Ee][Tt]=*)
-			_buildinfo_value=$(_buildinfo_cut "$_buildinfo_value")
-			;;
-		esac
+		! _buildinfo_suspect "$_buildinfo_value" || _buildinfo_value=$(_buildinfo_cut "$_buildinfo_value")
 		printf '%s=%s\0' "$_buildinfo_name" "$_buildinfo_value" || return
 	done
 }
 
-# Cut user information, query and fragment out of every URL in a text, and what is called a password, token or secret,
-# as redact.py does and explains: first a line break before each further URL of a list, at last the line breaks away.
+# Whether a text may hold what _buildinfo_cut cuts.
+_buildinfo_suspect() {
+	case $1 in
+	*@* | *//* | *[Pp][Aa][Ss][Ss]* | *[Pp][Ww]* | *[Pp][Ss][Kk]* | *[Tt][Oo][Kk][Ee][Nn]* | *[Ss][Ee][Cc][Rr][Ee][Tt]* | \
+		*[Cc][Rr][Ee][Dd]* | *[Aa][Uu][Tt][Hh]* | *[Kk][Ee][Yy]* | *[Cc][Oo][Oo][Kk][Ii][Ee]* | *-----BEGIN* | \
+		*[Bb][Ee][Aa][Rr][Ee][Rr]* | *[Bb][Aa][Ss][Ii][Cc]* | *-[uU][[:space:]]* | *--user* | *--proxy-user*) ;;
+	*) _buildinfo_shaped "$1" ;;
+	esac
+}
+
+_buildinfo_shaped() {
+	case $1 in
+	*gh[opsur]_* | *github_pat_* | *gl*-* | *AKIA* | *ASIA* | *xox* | *npm_* | *pypi-* | *k_[lt]* | *AIza* | *hf_* | *eyJ*) ;;
+	*) return 1 ;;
+	esac
+}
+
+# Print a text without what looks like a secret. This is secrets.py and addresses.py once more, which explain it.
 _buildinfo_cut() {
-	printf '%s' "$1" | command sed \
-		-e 's![,|][A-Za-z][A-Za-z0-9+.-]*://!\n&!g' \
-		-e 's!://[^][/?#[:space:]:]*:[0-9]*[^]0-9/?#[:space:]][^[:space:]]*@!://!g' \
-		-e 's!://[^/?#[:space:]]*@!://!g' \
-		-e 's!\(://[^?#[:space:]]*\)[?#][^[:space:]]*!\1!g' \
-		-e 's!\n!!g' \
-		-e 's!\([Pp][Aa][Ss][Ss][Ww][Oo]*[Rr]*[Dd]=\)[^[:space:]]*!\1!g' \
-		-e 's!\([Tt][Oo][Kk][Ee][Nn]=\)[^[:space:]]*!\1!g' \
-		-e 's!\([Ss][Ee][Cc][Rr][Ee][Tt]=\)[^[:space:]]*!\1!g'
+	if _buildinfo_shaped "$1"; then
+		printf '%s ' "$1" | LC_ALL=C command sed -E -e "$_buildinfo_shapes" -e "$_buildinfo_jwt"
+	else
+		printf '%s ' "$1"
+	fi | _buildinfo_cut_words
+}
+
+_buildinfo_shapes='s!(^|[^A-Za-z0-9])(gh[opsur]_[A-Za-z0-9_]{6}|github_pat_[A-Za-z0-9_]{6}|gl(pat|dt|rt|cbt|ptt|ft|soat|imt|agent|ffct)-[A-Za-z0-9_-]{6}|(AKIA|ASIA)[A-Z0-9]{8}|xox[a-z]-[A-Za-z0-9-]{6}|npm_[A-Za-z0-9]{20}|pypi-[A-Za-z0-9_-]{16}|[sr]k_(live|test)_[A-Za-z0-9]{6}|AIza[A-Za-z0-9_-]{20}|hf_[A-Za-z0-9]{20})[A-Za-z0-9_.+/=-]*!\1...!g'
+_buildinfo_jwt='s!(^|[^A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{6}[A-Za-z0-9_-]*[.][A-Za-z0-9_-]{4}[A-Za-z0-9_-]*[.][A-Za-z0-9_.+/=-]*!\1...!g'
+
+# Standard input: the text and a blank.
+_buildinfo_cut_words() {
+	LC_ALL=C command awk '
+		function find_query(text) { return match(text, /[?#]/) ? RSTART : 0 }
+		function body(at) { return substr(part[at], 1, length(part[at]) - length(tail[at])) }
+		function authority(text,    at) {
+			if (match(text, /[?#]/)) text = substr(text, 1, RSTART - 1)
+			at = index(text, "/")
+			return at ? substr(text, 1, at - 1) : text
+		}
+		function is_host(text) {
+			return text ~ /^[[A-Za-z]/ && text !~ /^v[0-9]/ || text ~ /^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]/
+		}
+		# The place of the last @ before a query that may be the end of a password; 0 if there is none.
+		function shade(text, free,    count, i, piece, place) {
+			if (match(text, /[?#]/)) text = substr(text, 1, RSTART - 1)
+			count = split(text, piece, "@")
+			place = length(text) + 1
+			for (i = count; i > 1; i--) {
+				place -= length(piece[i]) + 1
+				if ((free || place > 1 && piece[i - 1] !~ /\/$/) && is_host(piece[i])) return place
+			}
+			return 0
+		}
+		function last_at(text,    count, piece) {
+			count = split(text, piece, "@")
+			return count > 1 ? length(text) - length(piece[count]) : 0
+		}
+		function without_login(text,    at, colon, host, user, secret, start) {
+			at = last_at(text)
+			colon = index(text, ":")
+			host = substr(text, at + 1)
+			if (!at || !colon || colon > at) return text
+			user = substr(text, 1, colon - 1)
+			secret = substr(text, colon + 1, at - colon - 1)
+			if (secret == "" || !is_host(host) || host ~ /^(sha1|sha256|sha384|sha512|md5):/) return text
+			start = match(user, /[^=,;"'\''(|<>[{]*$/) ? RSTART : length(user) + 1
+			user = substr(user, start)
+			if (user !~ /^[A-Za-z0-9._%+~$-]+$/ || tolower(user) ~ /^(\.|\.\.|mailto|pkg|sip|sips|xmpp|acct)$/) return text
+			return substr(text, 1, start - 1) host
+		}
+		function choose(at, start) { place = at; begin = start }
+		# Where the host of the address in a part begins: place and begin; place is 0 if it has no user.
+		function find_host(at, scheme,    text, name, user, colon, port, end) {
+			choose(0, 0)
+			text = body(at)
+			name = authority(text)
+			if (index(name, "@")) {
+				user = substr(name, 1, index(name, "@") - 1)
+				end = last_at(name) + 1
+				if (!index(user, ":")) {
+					if (user != "" || scheme) choose(at, end)
+					return
+				}
+				choose(at, end)
+				if (loose[at]) {
+					end = shade(body(loose[at]), 1) + 1
+					if (loose[at] > at || end > begin) choose(loose[at], end)
+				}
+				end = behind_query(text)
+				if (place == at && end > begin) choose(at, end)
+				return
+			}
+			if (!last[at] || name ~ /^\[/) return
+			colon = index(name, ":")
+			port = substr(name, colon + 1)
+			if (colon && port !~ /^[1-9][0-9][0-9]?[0-9]?[0-9]?$/) {
+				choose(last[at], last_at(body(last[at])) + 1)
+				return
+			}
+			user = colon ? substr(name, 1, colon - 1) : name
+			if (!scheme || user == "" || !colon && (index(user, ".") || tolower(user) == "localhost")) return
+			if (shady[at]) choose(shady[at], shade(body(shady[at])) + 1)
+			else if (!colon && substr(text, length(name) + 1) ~ /^[?#]/ && behind_query(text)) choose(at, behind_query(text))
+		}
+		# Where the host begins, where what looks like a query names nothing: it is the rest of a password.
+		function behind_query(text,    query, rest, at) {
+			query = find_query(text)
+			rest = query ? substr(text, query + 1) : ""
+			at = last_at(rest)
+			return at && substr(rest, 1, at - 1) !~ /[=&]/ ? query + at + 1 : 0
+		}
+		# A word in pieces, without what is to be cut of its addresses.
+		function addresses(word,    count, at, text, on, query, inside, dropping, before, scheme, odd) {
+			split("", piece)
+			count = split(word, part, "//")
+			pieces = 0
+			if (word !~ /[@?#]/) {
+				for (at = 1; at <= count; at++) piece[++pieces] = (at > 1 ? "//" : "") part[at]
+				return
+			}
+			for (at = count; at > 1; at--) {
+				tail[at] = at < count && match(part[at], /[,|][A-Za-z][A-Za-z0-9+.-]*:$/) ? substr(part[at], RSTART) : ""
+				text = body(at)
+				on = at < count && tail[at] == "" ? at + 1 : 0
+				last[at] = on && last[on] ? last[on] : index(text, "@") ? at : 0
+				if (text ~ /[?#]/) on = 0
+				shady[at] = on && shady[on] ? shady[on] : shade(text) ? at : 0
+				loose[at] = on && loose[on] ? loose[on] : shade(text, 1) ? at : 0
+			}
+			tail[1] = ""
+			piece[++pieces] = without_login(part[1])
+			for (at = 2; at <= count; at++) {
+				before = part[at - 1]
+				if (at == 2 || tail[at - 1] != "") inside = dropping = 0
+				if (dropping) {
+					piece[++pieces] = tail[at]
+					continue
+				}
+				text = body(at)
+				scheme = before ~ /:$/
+				if (scheme || before == "" || before ~ /[=,;"'\''(|<>[{]$/) {
+					find_host(at, scheme)
+					if (scheme || place || index(authority(text), ".")) inside = 1
+					if (place) {
+						at = place
+						text = substr(body(at), begin)
+						odd = match(authority(text), /[&=]/) ? RSTART : 0
+						if (odd) {
+							text = substr(text, 1, odd - 1)
+							dropping = 1
+						}
+					}
+				}
+				query = inside ? find_query(text) : 0
+				if (query) {
+					text = substr(text, 1, query - 1)
+					dropping = 1
+				}
+				piece[++pieces] = "//" text tail[at]
+			}
+		}
+		function is_secret(name, value,    plain, lower, flat) {
+			if (length(name) > 64) name = substr(name, length(name) - 63)
+			if (tolower(name) !~ /pass|pwd|pw|psk|token|secret|cred|auth|key|cookie/) return 0
+			plain = name
+			sub(/^-+/, "", plain)
+			if (name ~ /^-D/) plain = substr(plain, 2)
+			lower = tolower(plain)
+			if (match(lower, /([_.-](value|text|hex|raw|prod|dev|test|staging|old|new)|[_.-]?(base64|b64|string))$/)) plain = substr(plain, 1, RSTART - 1)
+			sub(/[_.-]*[0-9]+$/, "", plain)
+			lower = tolower(plain)
+			if (lower ~ /(^|[_.-])(public|pub|primary|foreign|cache|sort|hot|partition|index|map|dict|unique|function|menu|arrow|shortcut|compose|modifier|host|known|lookup|hash|group|order|search|any)[_.-]?keys?$/) return 0
+			if (lower ~ /^(with|without|enable|disable|have|has|use|no|need|needs|want|support|allow|require|build)[_.-]/ && tolower(value) ~ /^["'\'']?(0|1|y|n|yes|no|on|off|true|false|enabled|disabled|auto|none)?["'\'']?[,;]?$/) return 0
+			flat = lower
+			gsub(/[_.-]/, "", flat)
+			if (flat ~ /(passwo?r?ds?|passphrase|passcode|passwort|token|secrets?|credentials?|authorization|cookie)$/) return 1
+			if (flat ~ /(api|access|private|priv|auth|signing|encryption|master|deploy|session|shared|storage|account|service)keys?$/) return 1
+			if (flat ~ /(ssh|db|sql|user|root|admin|proxy|smtp|mail|ftp|http|login|store|key|gpg|svn|git|my|pg|ldap|vpn)(pass|pwd)$/) return plain != "OLDPWD"
+			if (plain == "PWD" || plain == "OLDPWD") return 0
+			return lower ~ /((^|[_.-])(pass|pwd|pw|psk|creds?)|[_.-](auth|keys?))$/ || plain ~ /[a-z0-9](Pass|Pwd|Psk|Creds?|Auth|Keys?)$/
+		}
+		function around(word) {
+			lead = match(word, /^[\\"'\''(<{[]*/) ? substr(word, 1, RLENGTH) : ""
+			trail = match(word, /[]\\"'\'')>},;]*$/) ? substr(word, RSTART) : ""
+			if (length(lead) + length(trail) > length(word)) trail = substr(word, length(lead) + 1)
+			return substr(word, length(lead) + 1, length(word) - length(lead) - length(trail))
+		}
+		function is_way(word) {
+			return tolower(around(word)) ~ /^(bearer|basic|token|digest|negotiate|ntlm|apikey|aws4-hmac-sha256)$/
+		}
+		function is_odd(word, sign,    some) { return (split(word, some, sign) - 1) % 2 && sign != "" }
+		function in_key(word) {
+			if (place = index(word, "-----END")) {
+				print substr(word, place)
+				head = 0
+			}
+		}
+		function in_head(word,    at, private) {
+			at = index(word, "-----")
+			if (!at) {
+				head = word ~ /^[A-Z0-9]+$/ ? (word == "PRIVATE" ? 2 : head) : 0
+				return 0
+			}
+			private = head == 2
+			head = 0
+			if (private) {
+				print substr(word, 1, at + 4) "..."
+				head = 3
+				in_key(substr(word, at + 5))
+			}
+			return private
+		}
+		function is_value(word,    was) {
+			was = pending
+			pending = ""
+			if (was == "option" && word ~ /^-/) return 0
+			if (was == "basic" && word !~ /^["'\'']?[+-9=A-Z_a-z][+-9=A-Z_a-z][+-9=A-Z_a-z][+-9=A-Z_a-z][+-9=A-Z_a-z][+-9=A-Z_a-z][+-9=A-Z_a-z][+-9=A-Z_a-z]/) return 0
+			if (was == "login" && (!index(word, ":") || is_numbers(word))) return 0
+			if (word ~ /^(=|:|:=|==|=>|\\)$/ || is_way(word)) {
+				pending = word == "\\" ? was : "name"
+				print word
+				return 1
+			}
+			around(word)
+			print lead (length(lead) + length(trail) < length(word) ? "..." : "") trail
+			quoted("\"", index(lead, "\""), word, 1)
+			if (quote == "") quoted("\047", index(lead, "\047"), word, 1)
+			return 1
+		}
+		function is_numbers(word) { return word ~ /^["'\'']?[0-9]+:[0-9]+["'\'']?$/ }
+		function quoted(sign, there, word, close_it) {
+			if (there && is_odd(word, sign)) {
+				quote = sign
+				closes = close_it
+			}
+		}
+		# Prints a piece of a word up to what is secret, and says whether it has such.
+		function names(word, text, is_last,    i, j, count, parts, of, field, at, sign, there, name, rest, user) {
+			count = split(text, field, "=")
+			at = 0
+			for (i = 1; i <= count; i++) {
+				parts = split(field[i], of, ":")
+				if (!parts) at += i < count
+				for (j = 1; j <= parts; j++) {
+					at += length(of[j])
+					sign = j < parts ? ":" : i < count ? "=" : ""
+					if (sign == "") break
+					at++
+					name = length(of[j]) > 80 ? substr(of[j], length(of[j]) - 79) : of[j]
+					if (!match(name, /[A-Za-z0-9_.-]+[\\]*["'\'']?$/)) continue
+					name = substr(name, RSTART)
+					sub(/[\\]*["'\'']?$/, "", name)
+					user = name == "--user" || name == "--proxy-user"
+					if (!(user && sign == "=") && !is_secret(name, "x")) continue
+					there = at < length(text)
+					if (sign == ":" && !there && !is_last) {
+						tell(text)
+						return 0
+					}
+					rest = substr(text, at + 1)
+					if (user ? !index(rest, ":") || is_numbers(rest) : !is_secret(name, rest)) continue
+					if (is_way(rest) || sign == ":" && !there) {
+						tell(text)
+						pending = "name"
+						return 1
+					}
+					tell(substr(text, 1, at))
+					put_secret(word, rest, sign)
+					return 1
+				}
+			}
+			tell(text)
+			return 0
+		}
+		function tell(text) {
+			print text
+			told = told text
+		}
+		function put_secret(word, rest, sign,    outer, inner) {
+			outer = substr(word, 1, 1)
+			if (outer != "\"" && outer != "\047") outer = ""
+			sub(/^[\\]+/, "", rest)
+			inner = substr(rest, 1, 1)
+			if (inner != "\"" && inner != "\047") inner = ""
+			if (sign == ":") print "..."
+			if (outer != "" && !is_odd(word, outer) && is_odd(told, outer)) print outer
+			quoted(inner, inner != "", word, 0)
+			if (quote == "") quoted(outer, outer != "", word, 1)
+		}
+		function plain_word(word,    i, text) {
+			if (word !~ /^-/ && word ~ /^[%+-9A-Z_a-z]*$/ && word !~ /-----BEGIN$/ &&
+				tolower(word) !~ /^(password|passwd|passphrase|bearer|basic)$/) {
+				print word
+				return
+			}
+			if (length(word) > 8192) {
+				print "..."
+				return
+			}
+			addresses(word)
+			told = ""
+			for (i = 1; i <= pieces; i++) if (names(word, piece[i], i == pieces)) return
+			if (word ~ /-----BEGIN$/) {
+				head = 1
+				return
+			}
+			text = around(word)
+			if ((text ~ /^--[A-Za-z0-9_.-]+$/ || text ~ /^-([Pp]assword|passwd|passphrase|pass|storepass|keypass|[Tt]oken|[Ss]ecret|[Aa]pi[Kk]ey|psk|pw)$/) && is_secret(text, "x") || tolower(text) ~ /^(password|passwd|passphrase)$/) pending = "option"
+			else if (tolower(text) == "bearer") pending = "name"
+			else if (tolower(text) == "basic") pending = "basic"
+			else if (word ~ /^(-u|-U|--user|--proxy-user)$/) pending = "login"
+		}
+		function has_blank(text) {
+			return index(text, "\t") || index(text, "\r") || index(text, "\v") || index(text, "\f") || index(text, "\037")
+		}
+		function put_blank(blank) { if (quote == "" && head != 3) print blank }
+		function put_word(word) {
+			if (quote != "") {
+				if (index(word, quote)) {
+					if (closes) print quote
+					quote = ""
+				}
+			} else if (head == 3) in_key(word)
+			else if (!(head && in_head(word)) && !(pending != "" && is_value(word))) plain_word(word)
+		}
+		BEGIN {
+			RS = " "
+			ORS = ""
+		}
+		NR > 1 { put_blank(" ") }
+		quote == "" && !head && pending == "" && /^[%+,.-9A-Z_a-z][%+-9A-Z_a-z]*$/ && !/^[PpBb]|BEGIN$/ {
+			print
+			next
+		}
+		{
+			lines = split($0, line, "\n")
+			for (i = 1; i <= lines; i++) {
+				if (i > 1) put_blank("\n")
+				if (!has_blank(line[i])) {
+					if (line[i] != "") put_word(line[i])
+					continue
+				}
+				blanks = line[i]
+				gsub("[^\t\r\v\f\037]+", "", blanks)
+				split(blanks, blank, "")
+				words = split(line[i], word, "[\t\r\v\f\037]")
+				for (j = 1; j <= words; j++) {
+					if (j > 1) put_blank(blank[j - 1])
+					if (word[j] != "") put_word(word[j])
+				}
+			}
+		}
+	'
 }
 
 # Copy what apk knows of the root in $1 to files whose names begin with $2.

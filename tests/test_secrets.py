@@ -11,7 +11,8 @@ import pytest
 from building import APKBUILD, HOOKS, Builder, git
 from sabotage import POISONS, poison
 
-from buildinfo.capture.redact import cut_secrets, remote_url
+from buildinfo.capture.redact import remote_url
+from buildinfo.capture.secrets import cut_secrets
 from buildinfo.document import read
 
 #: Stands in every secret of these tests.

@@ -14,7 +14,8 @@ from buildinfo.capture import secfixes, taints
 from buildinfo.capture.inputs import read_inputs
 from buildinfo.capture.normalizing import Recorded
 from buildinfo.capture.reader import LAST_SECOND, MOST, Capture, number
-from buildinfo.capture.redact import Placeholders, cut_secrets, jobs, public_url, remote_url
+from buildinfo.capture.redact import Placeholders, jobs, public_url, remote_url
+from buildinfo.capture.secrets import cut_secrets
 from buildinfo.capture.settings import is_on
 from buildinfo.capture.terms import Terms
 from buildinfo.capture.tools import read_tools

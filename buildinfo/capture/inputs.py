@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from buildinfo.capture.reader import Capture, number
-from buildinfo.capture.redact import cut_secrets, public_url
+from buildinfo.capture.redact import public_url
+from buildinfo.capture.secrets import cut_secrets
 from buildinfo.errors import CaptureError
 from buildinfo.model import Declared, Input, as_text
 

@@ -5,37 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from buildinfo.capture.addresses import addresses
+from buildinfo.capture.secrets import cut_secrets
+
 #: Variables whose value may begin a path in another value, as placeholders in that value.
 PREFIXES = ("startdir", "srcdir", "builddir", "pkgbasedir", "tmpdir", "REPODEST", "SRCDEST", "CBUILDROOT", "HOME")
 
-#: Where the next URL of a list begins: at a comma or a bar before it.
-_NEXT = re.compile(r"(?=[,|][A-Za-z][A-Za-z0-9+.-]*://)")
-#: User information with a raw slash or question mark in its password, told from a port; then all other.
-_PASSWORD = re.compile(r"://[^][/?#\s:]*:[0-9]*[^]0-9/?#\s]\S*@")
-_USER = re.compile(r"://[^/?#\s]*@")
-_QUERY = re.compile(r"(://[^?#\s]*)[?#]\S*")
-#: What is called a password, token or secret: ``-Dhttp.proxyPassword=...``, ``_authToken=...``.
-_SECRET = re.compile(r"((?:passwo?r?d|token|secret)=)\S*", re.I)
 _JOBS = re.compile(r"(-j\s*)?(\d+)")
 _JOB_VARIABLES = frozenset(
     ["MAKEFLAGS", "SAMUFLAGS", "GNUMAKEFLAGS", "CARGO_BUILD_JOBS", "CMAKE_BUILD_PARALLEL_LEVEL", "CTEST_PARALLEL_LEVEL"]
 )
 
 
-def cut_secrets(value: str) -> str:
-    """Cut user information, query and fragment out of every URL in a value, and what is called a password, token or
-    secret, as ``_buildinfo_cut`` of the hooks does.
-    """
-    if "://" in value:
-        urls = (_USER.sub("://", _PASSWORD.sub("://", url)) for url in _NEXT.split(value))
-        value = "".join(_QUERY.sub(r"\1", url) for url in urls)
-    return _SECRET.sub(r"\1", value)
-
-
 def public_url(value: str) -> str:
     """A URL that an APKBUILD says: without user information. Query and fragment name what is fetched."""
-    cut = _USER.sub("://", value)
-    return _PASSWORD.sub("://", value) if cut == value else cut
+    return "".join(addresses(value, queries=True))
 
 
 def remote_url(value: str) -> str | None:
@@ -43,13 +27,13 @@ def remote_url(value: str) -> str | None:
 
     ``user@host:path`` loses its user.
     """
-    value = cut_secrets(value.strip())
+    value = value.strip()
     if value.startswith("file:"):
         return None
     if "://" in value:
-        return value
+        return cut_secrets(value)
     match = re.fullmatch(r"(?:[^@/:\s]+@)?([^@/:\s]+:[^:@\s][^@\s]*)", value)
-    return match.group(1) if match else None
+    return cut_secrets(match.group(1)) if match else None
 
 
 class Placeholders:

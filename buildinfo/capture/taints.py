@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from buildinfo.apk.v2 import Package
 from buildinfo.capture.reader import Capture
-from buildinfo.capture.redact import Placeholders, cut_secrets
+from buildinfo.capture.redact import Placeholders
+from buildinfo.capture.secrets import cut_secrets
 from buildinfo.model import Taint, Tool, as_text
 
 #: Owners that every Alpine has: /etc/passwd and /etc/group of alpine-baselayout 3.6.5, and names of older ones.
