@@ -32,6 +32,7 @@ class Beside:
         self._seen = 0
         self._queue: Queue[tuple[Sequence[Digest], bytes | memoryview]] | None = None
         self._thread: Thread | None = None
+        self._failed: list[Exception] = []
 
     def __enter__(self) -> Beside:
         return self
@@ -41,6 +42,7 @@ class Beside:
             self._queue.put(((), b""))
             self._thread.join()
             self._queue = self._thread = None
+            self._require_all()
 
     def of(self, *digests: Digest) -> Digest:
         """One digest that stands for all of these."""
@@ -61,14 +63,25 @@ class Beside:
         """Returns when everything given was hashed."""
         if self._queue is not None:
             self._queue.join()
+            self._require_all()
 
     def _start(self) -> None:
         from queue import Queue
         from threading import Thread
 
-        self._queue = Queue(WAITING)
-        self._thread = Thread(target=_hash, args=(self._queue,), daemon=True)
-        self._thread.start()
+        queue: Queue[tuple[Sequence[Digest], bytes | memoryview]] = Queue(WAITING)
+        thread = Thread(target=_hash, args=(queue, self._failed), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no other thread is to be had: the caller goes on hashing
+            self._seen = 0
+            return
+        self._queue, self._thread = queue, thread
+
+    def _require_all(self) -> None:
+        """Raises what kept the thread from hashing a piece."""
+        if self._failed:
+            raise self._failed.pop()
 
 
 class _Several:
@@ -80,11 +93,14 @@ class _Several:
         self._beside.update(self._digests, data)
 
 
-def _hash(queue: Queue[tuple[Sequence[Digest], bytes | memoryview]]) -> None:
+def _hash(queue: Queue[tuple[Sequence[Digest], bytes | memoryview]], failed: list[Exception]) -> None:
     while True:
         digests, piece = queue.get()
         if not digests:
             return
-        for digest in digests:
-            digest.update(piece)
+        try:
+            for digest in digests:
+                digest.update(piece)
+        except Exception as error:  # whoever waits for the digests is told, and waits for nothing
+            failed.append(error)
         queue.task_done()

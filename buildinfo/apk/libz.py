@@ -237,7 +237,12 @@ class Member:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="deflate")
         if len(self._flight) >= self._threads + 2:
             self._collect()
-        self._flight.append(self._pool.submit(self._run, data, dictionary, last))
+        try:
+            self._flight.append(self._pool.submit(self._run, data, dictionary, last))
+        except RuntimeError:  # no other thread is to be had
+            while self._flight:
+                self._collect()
+            self._ready.append(self._run(data, dictionary, last))
 
     def _run(self, data: bytes, dictionary: bytes, last: bool) -> bytes:
         try:

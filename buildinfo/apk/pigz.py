@@ -197,8 +197,15 @@ class _Pipe:
         self._input = self._process.stdin
         self._ready: deque[bytes] = deque()
         # Not a method of this object, which could not be dropped while the thread waits.
-        self._reader = threading.Thread(target=_drain, args=(self._process.stdout, self._ready), daemon=True)
-        self._reader.start()
+        self._failed: list[MemoryError] = []
+        drained = (self._process.stdout, self._ready, self._failed)
+        self._reader = threading.Thread(target=_drain, args=drained, daemon=True)
+        try:
+            self._reader.start()
+        except RuntimeError as error:
+            self._process.kill()
+            self._process.wait()
+            raise MissingToolError("no thread can be started to read from it", where=program) from error
 
     def write(self, data: bytes | memoryview) -> bytes:
         try:
@@ -215,6 +222,8 @@ class _Pipe:
         self._reader.join()
         if self._process.wait():
             raise self._failure()
+        if self._failed:
+            raise self._failed[0]
         return self._take()
 
     def close(self) -> None:
@@ -232,10 +241,13 @@ class _Pipe:
         return b"".join(self._ready.popleft() for _ in range(len(self._ready)))
 
 
-def _drain(stream: IO[bytes], ready: deque[bytes]) -> None:
+def _drain(stream: IO[bytes], ready: deque[bytes], failed: list[MemoryError]) -> None:
     with stream:
-        while piece := stream.read(PAGE_SIZE):
-            ready.append(piece)
+        try:
+            while piece := stream.read(PAGE_SIZE):
+                ready.append(piece)
+        except MemoryError as error:  # a part is missing; the writer is told when the pipe breaks, or at the end
+            failed.append(error)
 
 
 class _Program:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import random
 import resource
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
-from packing import EPOCH, Packing
+from packing import EPOCH, Item, Packing
 from world import INPUTS, World
 
 from buildinfo.parallel import shared_out
@@ -86,7 +89,6 @@ def test_a_batch_with_a_dead_process_has_a_whole_report_and_status_2(world: Worl
 @pytest.mark.parametrize("megabytes", [36, 60])
 def test_a_limit_of_memory_is_told_in_a_line(world: World, megabytes: int) -> None:
     """Of files that unpack to more than that."""
-    from packing import Item
 
     for name, byte in (("large", b"a"), ("other", b"b")):
         (world.folder / f"{name}.apk").write_bytes(Packing().package([Item("big", content=byte * (24 << 20))]))
@@ -105,3 +107,22 @@ def test_a_limit_of_memory_is_told_in_a_line(world: World, megabytes: int) -> No
         done = world.apart(*words, preexec_fn=limit)
         assert "Traceback" not in done.err, done
         assert done.status in (0, 1) or (done.status, done.err.count("\n")) == (2, 1), (words, done)
+
+
+@pytest.mark.parametrize("words", ["normalize --handlers all noise.apk", "verify --json noise.apk other.apk"])
+def test_where_no_thread_can_be_started_it_goes_on_without(world: World, words: str) -> None:
+    """Limits of memory and of processes leave room for none, and the result is the same."""
+    noise = random.Random(1)
+    item = Item("big", content=noise.randbytes(3 << 20))
+    for name, when in (("noise", EPOCH), ("other", EPOCH - 9)):
+        (world.folder / f"{name}.apk").write_bytes(Packing(mtime=when).package([item]))
+    before = (world.folder / "noise.apk").read_bytes()
+    results = []
+    for size in (1 << 20, 1 << 46):  # of a stack, for which there is room or not
+        (world.folder / "noise.apk").write_bytes(before)
+        program = "import sys, threading; threading.stack_size(int(sys.argv[1])); from buildinfo.cli import main; "
+        command = [sys.executable, "-c", program + "sys.exit(main(sys.argv[2:]))", str(size), *words.split()]
+        done = subprocess.run(command, cwd=world.folder, capture_output=True, check=False)
+        assert (done.stderr.count(b"Traceback"), done.returncode in (0, 1)) == (0, True), done
+        results.append((done.returncode, done.stdout, (world.folder / "noise.apk").read_bytes()))
+    assert results[0] == results[1]
