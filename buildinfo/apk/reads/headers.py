@@ -33,6 +33,7 @@ _KINDS: Final[dict[int, Kind]] = {
 _X, _L, _K, _LINK, _SYMLINK = b"xLK12"
 _NUMBERS: Final = re.compile(rb"(?:[0-7]{7}[\0 ]){3}(?:[0-7]{11}[\0 ]){2}").fullmatch
 _DEVICES: Final = re.compile(rb"\0{16}|(?:[0-7]{7}[\0 ]){2}").fullmatch
+_PLAIN: Final = re.compile(rb"[0-7]{7}[\0 ]").fullmatch
 _NUMBER: Final = re.compile(rb"([0-7]*)[\0 ]*").fullmatch
 _FIELDS: Final = ((100, 108), (108, 116), (116, 124), (124, 136), (136, 148), (329, 337), (337, 345))
 """Where the numbers stand that apk reads of every header: mode, ids, size, time, device."""
@@ -80,7 +81,7 @@ def read_headers(raw: bytes) -> Reading:
         MisreadError: apk refuses them, or does not read them as those of one entry.
     """
     own = raw[-BLOCK:]
-    records = _Records(b"")
+    records = _NONE
     long_name: bytes | None = None
     at = 0
     last = len(raw) - BLOCK
@@ -199,6 +200,9 @@ class _Records:
             self.xattrs.append((_text(key[len(_XATTR) :]), value))
 
 
+_NONE: Final = _Records(b"")
+
+
 def _check(block: bytes) -> int:
     """The size that a header block states.
 
@@ -207,15 +211,18 @@ def _check(block: bytes) -> int:
     """
     if not block[0]:
         raise MisreadError("a header without a name, which is an end to apk")
-    if not (_NUMBERS(block, 100, 148) and _DEVICES(block, 329, 345)):
-        for start, end in _FIELDS:
-            if not _NUMBER(block, start, end):
-                raise MisreadError("a number that is no plain octal one, which apk refuses")
-    return _octal(block, 124, 136)
+    if _NUMBERS(block, 100, 148) and _DEVICES(block, 329, 345):
+        return int(block[124:135], 8)
+    for start, end in _FIELDS:
+        if not _NUMBER(block, start, end):
+            raise MisreadError("a number that is no plain octal one, which apk refuses")
+    return _number(block[124:136]) or 0
 
 
-def _octal(block: bytes, start: int, end: int = 0) -> int:
-    return _number(block[start : end or start + 8]) or 0
+def _octal(block: bytes, start: int) -> int:
+    """A number of eight bytes, that apk can read."""
+    field = block[start : start + 8]
+    return int(field[:7], 8) if _PLAIN(field) else _number(field) or 0
 
 
 def _number(field: bytes) -> int | None:

@@ -17,6 +17,8 @@ SINGLE: Final = frozenset(
     b"pkgname pkgver pkgdesc url size license arch origin maintainer builddate commit provider_priority "
     b"replaces_priority triggers datahash".split()
 )
+_LINES: Final = re.compile(rb"^(%s) = (.*)$" % b"|".join(sorted(LISTS | SINGLE)), re.MULTILINE).finditer
+_LONG: Final = re.compile(rb"^[^\n]{%d}" % (MAX_LINE + 1), re.MULTILINE).search
 _DIGITS: Final = re.compile(rb"[0-9]*").match
 
 
@@ -39,29 +41,20 @@ class Info(NamedTuple):
 
 def refusal(raw: bytes) -> str | None:
     """Why apk does not read all of a `.PKGINFO`; None if it does."""
-    longest = 0
-    at = 0
-    while at <= len(raw):
-        end = raw.find(b"\n", at)
-        end = len(raw) if end < 0 else end
-        longest = max(longest, end - at)
-        at = end + 1
-    if longest > MAX_LINE:
-        return f".PKGINFO has a line of {longest} bytes, at which apk stops reading it"
+    if len(raw) > MAX_LINE and _LONG(raw):
+        return f".PKGINFO has a line of more than {MAX_LINE} bytes, at which apk may stop reading it"
     return ".PKGINFO holds a NUL" if b"\0" in raw else None
 
 
 def read_info(raw: bytes) -> Info:
     """What apk reads of a `.PKGINFO` that it reads whole: see `refusal`."""
     values: dict[bytes, list[bytes]] = {}
-    for line in raw.split(b"\n"):
-        key, equals, value = line.partition(b" = ")
-        if not equals or line.startswith(b"#"):
-            continue
+    for match in _LINES(raw):
+        key, value = match.groups()
         if key in LISTS:
             values.setdefault(key, []).append(value)
-        elif key in SINGLE:
+        else:
             values[key] = [value]
-    match = _DIGITS(values.get(b"size", [b""])[-1])
-    size = int(match[0][-64:] or b"0") if match else 0
+    digits = _DIGITS(values.get(b"size", [b""])[-1])
+    size = int(digits[0][-64:] or b"0") if digits else 0
     return Info({key: tuple(found) for key, found in values.items()}, (bool(size % (1 << 32)), bool(size % (1 << 64))))
