@@ -64,6 +64,7 @@ bench: $(VENV)/ready ## Measure the figures that are promised
 	$(BIN)/python bench/hooks.py
 	$(BIN)/python bench/normalize.py
 	$(BIN)/python bench/verify.py
+	$(BIN)/python bench/bounds.py
 
 .PHONY: manual
 manual: $(VENV)/ready ## Write the man pages and the completions to build/manual, to look at them
