@@ -64,8 +64,8 @@ def run(name: str, scale: float) -> bool:
     bad = ratio > 1 or status not in (0, 1, 2) or (status == 2 and len(said) > 1)
     print(
         f"{name:<30} packed {packed / 1000:>9.1f} kB, unpacked {case.unpacked / MEGABYTE:>6.1f} MB: "
-        f"{seconds:6.2f} of {bounds[0]:5.2f} s, {memory / MEBIBYTE:5.0f} of {bounds[1] / MEBIBYTE:4.0f} MiB  {ratio:5.2f}  "
-        f"{'OVER' if bad else 'refused' if status == 2 else 'done'}",
+        f"{seconds:6.2f} of {bounds[0]:5.2f} s, {memory / MEBIBYTE:5.0f} of {bounds[1] / MEBIBYTE:4.0f} MiB "
+        f"{ratio:6.2f}  {'OVER' if bad else 'refused' if status == 2 else 'done'}",
         flush=True,
     )
     return not bad
