@@ -134,6 +134,24 @@ def test_what_apk_installs_otherwise_is_a_difference(name: str) -> None:
     assert not is_alike(*(readings(*entries) for entries in OTHER[name]))
 
 
+@pytest.mark.parametrize(
+    ("file_mode", "link_mode", "mode"),
+    [
+        (0o4755, 0o755, 0o755),
+        (0o6755, 0o644, 0o755),
+        (0o2644, 0o644, 0o2644),
+        (0o644, 0o4755, 0o4755),
+        (0o600, 0o644, 0o600),
+    ],
+)
+def test_a_hard_link_changes_the_bits_of_its_file(file_mode: int, link_mode: int, mode: int) -> None:
+    """Giving it an owner takes the special bits away, and apk puts back those of the link."""
+    both = installed(file("usr/a", mode=file_mode), linked("usr/b", "usr/a", mode=link_mode, uid=5)).things()
+    for path in (b"usr/a", b"usr/b"):
+        assert (both[path].mode, both[path].owner[0], both[path].names) == (mode, 5, (2, b"usr/a"))
+    assert (both[b"usr/a"].listed[0], both[b"usr/b"].listed[0]) == (file_mode, link_mode)
+
+
 def test_content_is_a_difference_only_by_its_token() -> None:
     old, new = readings(A, B), readings(file("usr/a", b"other", mode=0o4755), B)
     assert is_alike(old, new)
