@@ -79,13 +79,16 @@ class Ar:
     def _header(self, header: bytes, name: bytes, at: int, job: Job) -> bytes:
         """The header with its leaks removed; blank fields, as some tools give symbol tables, stay blank."""
         fields = bytearray(header)
-        for field, value in ((_TIME, job.time), (_UID, _nobody), (_GID, _nobody)):
+        mode = _OCTAL(header[_MODE])
+        # Whose program a setuid one is decides whose rights it gives.
+        owned = mode is not None and bool(int(mode[1], 8) & _SPECIAL)
+        owners = () if owned else ((_UID, _nobody), (_GID, _nobody))
+        for field, value in ((_TIME, job.time), *owners):
             old = _number(header[field], at)
             if old is not None and value(old) != old:
                 fields[field] = _padded(value(old), header[field])
         # The mode of a System V symbol table is no mode: ar writes 0.
         if job.form(self.name) and name not in _SYMBOLS and header[_MODE].strip(b" "):
-            mode = _OCTAL(header[_MODE])
             if not mode:
                 raise FormatError("an ar member whose mode is not a number", offset=at)
             bits = int(mode[1], 8)

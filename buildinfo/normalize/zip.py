@@ -151,7 +151,9 @@ def _stamp(archive: Archive, job: Job, *, zoneless: bool) -> dict[str, int]:
     clojure = Clock.of(job, before=2, zoneless=zoneless)
     sources = {}
     for member in archive.members:
-        changed = stamp(member, clojure if member.name.endswith((b".clj", b".cljc")) else clock)
+        # Whose program a setuid one is decides whose rights it gives.
+        owned = bool(_mode(member) & _SPECIAL)
+        changed = stamp(member, clojure if member.name.endswith((b".clj", b".cljc")) else clock, owned=owned)
         if changed is not None and member.name.endswith(b".py"):
             sources[_text(member)] = changed
     return sources

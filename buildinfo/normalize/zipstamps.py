@@ -58,8 +58,13 @@ class Clock:
         return limit if self.always else min(found, limit)
 
 
-def stamp(member: Member, clock: Clock) -> int | None:
+def stamp(member: Member, clock: Clock, *, owned: bool = False) -> int | None:
     """Writes the times and owners of a member.
+
+    Args:
+        member: the member.
+        clock: the times.
+        owned: its owners stay.
 
     Returns:
         Its new time in seconds, as its header has it taken for UTC; None where that is the old one.
@@ -74,7 +79,7 @@ def stamp(member: Member, clock: Clock) -> int | None:
             changed = _seconds(written)
         late = found >> 25 >= 2038 - 1980
         for kind, body in member.extras(record):
-            record[body] = _clean_field(kind, record[body], clock, late)
+            record[body] = _clean_field(kind, record[body], clock, late, owned)
     return changed
 
 
@@ -126,18 +131,22 @@ def _seconds(dos: int) -> int | None:
     return int(at.timestamp())
 
 
-def _clean_field(kind: int, body: bytearray, clock: Clock, late: bool) -> bytearray:
+def _clean_field(kind: int, body: bytearray, clock: Clock, late: bool, owned: bool) -> bytearray:
     """An extra field without its leaks, of the same length.
 
     Args:
         late: times count without a sign, for the member is of 2038 or later.
+        owned: user and group stay.
     """
+    if owned and kind in (0x7855, 0x7875):
+        return body
     match kind:
         case 0x5455:  # extended timestamp: flags, up to three times
             _clean_times(body, 1, (len(body) - 1) // 4, clock, late)
         case 0x5855 | 0x000D:  # Info-ZIP's first one, PKWARE's: two times, user, group
             _clean_times(body, 0, min(len(body) // 4, 2), clock, late)
-            body[8:12] = bytes(len(body[8:12]))
+            if not owned:
+                body[8:12] = bytes(len(body[8:12]))
         case 0x7855:  # Info-ZIP's second one: user, group
             body[:4] = bytes(len(body[:4]))
         case 0x7875:  # Info-ZIP's third one: version, user and group with their lengths

@@ -37,6 +37,15 @@ def test_special_bits_and_types_stay_and_count(mode: int) -> None:
     assert modes(normalize(stub)[0]) == [mode]
 
 
+@pytest.mark.parametrize("kind", [0x5855, 0x7855, 0x7875])
+def test_whose_a_setuid_program_is_stays(kind: int) -> None:
+    """unzip -X gives it back to its owner: it would be root's."""
+    body = {0x5855: bytes(8) + b"\xe8\3\xe8\3", 0x7855: b"\xe8\3\xe8\3", 0x7875: b"\1\2\xe8\3\2\xe8\3"}[kind]
+    for mode, kept in ((0o104755, True), (0o100755, False)):
+        result, _ = normalize(made((info("x", mode=mode, extra=extra(kind, body)), b"1")))
+        assert (b"\xe8\3" in entries(result)[0].extra) == kept
+
+
 @pytest.mark.parametrize(("name", "mode"), [("x/", 0o100644), ("x", 0o040755), ("x/", 0o043777)])
 def test_what_its_name_and_its_mode_say_differently_stays(name: str, mode: int) -> None:
     """One program makes a folder, another a file."""
