@@ -162,7 +162,7 @@ def _signatures(folder: Path, number: int) -> Case:
     return pair(apk(folder / "a.apk", signatures=signed), apk(folder / "b.apk"))
 
 
-@worst(1000)
+@worst(200)
 def _control_files(folder: Path, number: int) -> Case:
     sides = []
     for side in (0, 1):

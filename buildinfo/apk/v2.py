@@ -27,8 +27,8 @@ from buildinfo.places import Source
 
 __all__ = ["ControlFile", "Member", "Package", "Segment", "Signature", "iter_segments", "read_package"]
 
-MAX_CONTROL_FILES: Final = 1000
-"""Most entries of the control segment."""
+MAX_CONTROL_FILES: Final = 200
+"""Most entries of the control segment; apk knows eight."""
 MAX_HELD: Final = 1 << 30
 """Most bytes of memory, by estimate, that the kept members of a data segment may cost."""
 LINK_FIELD: Final = 100

@@ -76,7 +76,7 @@ def _script(found: Found, evidence: Evidence) -> Iterator[Hunk]:
     if before is None or after is None:
         yield Hunk("script", "presence", _bytes(before), _bytes(after), file=name)
         return
-    for hunk in content(_bytes(before), _bytes(after), Place(name, "", content)):
+    for hunk in content(_bytes(before), _bytes(after), Place(name, "", content, effort=evidence.effort)):
         yield Hunk("script" if hunk.kind == "text" else hunk.kind, name, hunk.before, hunk.after, file=name)
 
 
