@@ -8,6 +8,7 @@ every dialect; whatever is a regular file and has a `linkpath` is a hard link; o
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from buildinfo.apk.tar import Member
@@ -17,6 +18,8 @@ Kind = Literal["file", "symlink", "char", "block", "dir", "fifo"]
 
 MAX_PATH: Final = 4096 - 10
 """Names and targets have to be shorter than this, or apk refuses the package."""
+SMALL: Final = 4 * BLOCK
+"""Bytes of header blocks that are worth remembering: 8 MiB at most."""
 WRAPS: Final = 1 << 32
 """Sizes from here on are smaller ones to apk 2.14, which reads 32 bits."""
 
@@ -38,6 +41,8 @@ _NUMBER: Final = re.compile(rb"([0-7]*)[\0 ]*").fullmatch
 _FIELDS: Final = ((100, 108), (108, 116), (116, 124), (124, 136), (136, 148), (329, 337), (337, 345))
 """Where the numbers stand that apk reads of every header: mode, ids, size, time, device."""
 _RECORD: Final = re.compile(rb"([0-9]+) ([^=]*)=").match
+_PASSED_OVER: Final = frozenset((b"mtime", b"atime", b"ctime"))
+"""The most frequent of the keys that apk does not know."""
 _XATTR: Final = b"SCHILY.xattr."
 _CHECKSUM: Final = b"APK-TOOLS.checksum."
 _SHA1: Final = re.compile(rb"[0-9a-fA-F]{40}").match
@@ -72,7 +77,7 @@ class Reading(NamedTuple):
 
 
 def read_headers(raw: bytes) -> Reading:
-    """What apk reads of one entry.
+    """What apk reads of one entry. Small ones are remembered: the packages of a pair mostly have the same.
 
     Args:
         raw: its header blocks, as `Member.raw_headers` has them: extended headers with their bodies, then its own.
@@ -80,6 +85,15 @@ def read_headers(raw: bytes) -> Reading:
     Raises:
         MisreadError: apk refuses them, or does not read them as those of one entry.
     """
+    return _remembered(raw) if len(raw) <= SMALL else _read(raw)
+
+
+@lru_cache(maxsize=4096)
+def _remembered(raw: bytes) -> Reading:
+    return _read(raw)
+
+
+def _read(raw: bytes) -> Reading:
     own = raw[-BLOCK:]
     records = _NONE
     long_name: bytes | None = None
@@ -183,7 +197,8 @@ class _Records:
             end = at + int(match[1])
             if end <= match.end() or body[end - 1 : end] != b"\n":
                 break
-            self._take(match[2], body[match.end() : end - 1])
+            if (key := match[2]) not in _PASSED_OVER:
+                self._take(key, body[match.end() : end - 1])
             at = end
 
     def _take(self, key: bytes, value: bytes) -> None:
