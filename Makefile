@@ -43,9 +43,10 @@ lint: $(VENV)/ready ## Lint and type check
 
 SECONDS ?= 600
 .PHONY: fuzz
-fuzz: $(VENV)/ready ## Fuzz every reader and handler, SECONDS=600 for each
+fuzz: $(VENV)/ready ## Fuzz every reader and handler for crashes, then for cost, SECONDS=600 for each of both
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	$(BIN)/python tests/fuzz/run.py all --seconds $(SECONDS)
+	$(BIN)/python tests/fuzz/run.py all --seconds $(SECONDS) --costs
 
 PACKAGES ?= 100000
 .PHONY: fuzz-apk

@@ -100,11 +100,14 @@ def _compressed(path: Path) -> Shown:
     """A package or a v2 index; both are gzip members, and only a package has a .PKGINFO."""
     from buildinfo.apk.index import read_index
     from buildinfo.apk.reads.info import read_info
+    from buildinfo.apk.told import told_path
     from buildinfo.apk.v2 import read_package
 
     try:
         package = read_package(path)
     except FormatError as not_a_package:
+        if told_path(path) == "package":  # it is not read a second time
+            raise misplaced(path, "package") or not_a_package from None
         try:
             index = read_index(path)
         except FormatError:

@@ -22,7 +22,7 @@ from buildinfo.apk.framing import GzipReader
 from buildinfo.apk.reads.segments import Walk
 from buildinfo.apk.segments import MAX_SIGNATURES, open_unbuffered
 from buildinfo.apk.signature import Signature, is_signature, read_signature
-from buildinfo.apk.tar import TarReader
+from buildinfo.apk.tar import Member, TarReader
 from buildinfo.apk.tarheader import BLOCK
 from buildinfo.errors import FormatError
 
@@ -34,6 +34,8 @@ PER_RECORD: Final = 24
 """Bytes of the file for each package more; Alpine's take 110."""
 FREE_LINES: Final = 100_000
 """Lines that an index may have whatever its size; each two bytes of the file allow one more, Alpine's take 7 each."""
+MAX_ENTRIES: Final = 1000
+"""Most entries of an index; apk knows two, and signatures."""
 MAX_INDEX: Final = 1 << 26
 """Most uncompressed bytes of an index; Alpine's largest has 8 MB."""
 MAX_DESCRIPTION: Final = 1 << 16
@@ -134,6 +136,11 @@ class _Members:
         self.start = self.size = 0
         self.digests = [hashlib.new(name, usedforsecurity=False) for name in ("sha1", "sha256", "sha512")]
         self._path = path
+        self._entries = 0
+
+    def _refuse(self, _: Member) -> str | None:
+        self._entries += 1
+        return f"more than {MAX_ENTRIES} entries in an index" if self._entries > MAX_ENTRIES else None
 
     def tars(self) -> Iterator[TarReader]:
         """The tar in each member, each to be read to its end."""
@@ -156,6 +163,7 @@ class _Members:
                     raise FormatError(f"more than {MAX_MEMBERS} gzip members", where=path)
                 chunks = _bounded(reader)
                 tar = TarReader(chunks, where=path, keep_headers=True)
+                tar.refuse = self._refuse
                 yield tar
                 for _ in tar:
                     pass

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from random import Random
 
 import pytest
+from costs import Growing, cost
 from goldens import mutated
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -38,6 +40,16 @@ def test_seeds_hold(name: str) -> None:
 @given(data=st.data())
 def test_damaged_seeds_hold(name: str, data: st.DataObject) -> None:
     TARGETS[name](data.draw(damaged(name)))
+
+
+def test_what_is_fat_is_found() -> None:
+    """The fuzzer that looks for costly inputs would else find none, and say so."""
+    assert cost(lambda data: bytearray(300 << 20) and None, b"x", memory=True).over(1) > 1
+    assert cost(lambda data: None, b"x", memory=True).over(1) < 0.1
+    growing = Growing([b"abc"], Random(1), 1 << 12)
+    inputs = [growing.next() for _ in range(200)]
+    assert len(set(inputs)) > 100
+    assert max(map(len, inputs)) > 500
 
 
 @pytest.mark.parametrize("path", FINDINGS, ids=[path.name for path in FINDINGS])
