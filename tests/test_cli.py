@@ -133,7 +133,7 @@ def test_show_a_capture(built: Builder) -> None:
     [capture] = built.captures()
     assert "capture    hello-1.2-r3.x86_64, complete" in program("show", capture).stdout
     assert json.loads(program("show", "--json", capture).stdout)["packages"] == ["hello", "hello-doc"]
-    program("finalize", capture)
+    program("finalize", "--packages", built.repodest / "main", capture)
 
 
 @pytest.mark.parametrize("name", ["missing", "folder", "text"])
@@ -161,14 +161,15 @@ def test_finalize_elsewhere_gives_the_same_record(built: Builder, tmp_path: Path
     done = program("finalize", copied, "--packages", packages)
     assert done.returncode == 0, done.stderr
     assert (packages / "x86_64" / built.record_file().name).read_bytes() == here
-    program("finalize", capture)
+    program("finalize", "--packages", built.repodest / "main", capture)
 
 
 def test_finalize_twice_changes_nothing(built: Builder) -> None:
     built.build(built.aports / "main" / "hello", BUILDINFO_FINALIZE="0")
     [capture] = built.captures()
-    assert "unchanged" in program("finalize", "--keep", capture).stdout
-    assert "unchanged" in program("finalize", capture).stdout
+    words = ("finalize", "--packages", built.repodest / "main")
+    assert "unchanged" in program(*words, "--keep", capture).stdout
+    assert "unchanged" in program(*words, capture).stdout
 
 
 def test_finalize_refuses_packages_of_another_build(built: Builder, tmp_path: Path) -> None:
@@ -178,7 +179,7 @@ def test_finalize_refuses_packages_of_another_build(built: Builder, tmp_path: Pa
     before = built.record_file().read_bytes()
     built.build(folder, SOURCE_DATE_EPOCH="1", BUILDINFO_CAPTURES=str(tmp_path))
     built.record_file().write_bytes(before)
-    done = program("finalize", capture)
+    done = program("finalize", "--packages", built.repodest / "main", capture)
     assert done.returncode == 2
     assert "not the package that the captured build made" in done.stderr
     assert built.record_file().read_bytes() == before
