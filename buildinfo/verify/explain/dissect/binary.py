@@ -18,6 +18,8 @@ MAX_STRINGS: Final = 4000
 """Most strings of a side, those that both have left out, that are aligned."""
 MAX_FOUND: Final = 200_000
 """Most strings of a side that are looked for."""
+MAX_UNLIKE: Final = 2 << 20
+"""Most bytes of unlike pieces that are gone through one by one."""
 FEW: Final = 64
 """Most bytes that may follow from strings of other lengths."""
 _ODD: Final = re.compile(rb"[^A-Za-z0-9 ./_:-]")
@@ -63,12 +65,17 @@ def strings(data: bytes) -> list[bytes]:
 
 
 def _runs(before: bytes, after: bytes) -> Iterator[tuple[int, int]]:
-    """The stretches in which two contents of one length differ."""
+    """The stretches in which two contents of one length differ; of very unlike ones the last goes to the end."""
     start = end = -1
+    looked = 0
     for base in range(0, len(before), _PIECE):
         old, new = before[base : base + _PIECE], after[base : base + _PIECE]
         if old == new:
             continue
+        looked += len(old)
+        if looked > MAX_UNLIKE:
+            yield (base if start < 0 else start), len(before)
+            return
         for at in [index for index, both in enumerate(zip(old, new, strict=True)) if both[0] != both[1]]:
             if start >= 0 and base + at - end > _GAP:
                 yield start, end
