@@ -15,7 +15,7 @@ PER_PACKED: Final = 0.9
 """Microseconds for each packed byte."""
 PER_UNPACKED: Final = 0.015
 """Microseconds for each unpacked byte."""
-ENTRY: Final = 25
+ENTRY: Final = 20
 """Microseconds that the headers of an entry take; those of Alpine's packages pack to 100 bytes and more."""
 RECORDS: Final = 60
 """Microseconds more that its pax records take."""
