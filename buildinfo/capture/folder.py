@@ -186,6 +186,19 @@ def open_below(root: Path, path: str) -> int:
         os.close(descriptor)
 
 
+def is_systems(path: str) -> bool:
+    """Whether a file is a program of the system: root's, for all to read and run, where nobody else could put one.
+
+    Raises:
+        OSError: it is not there.
+    """
+    for place in (Path(path), *Path(path).parents):
+        status = place.lstat()
+        if stat.S_ISLNK(status.st_mode) or status.st_uid != 0 or status.st_mode & 0o022:
+            return False
+    return Path(path).lstat().st_mode & 0o005 == 0o005
+
+
 def read_plain(path: Path, limit: int) -> bytes:
     """Read a plain file that is no link, of at most `limit` bytes.
 

@@ -31,7 +31,7 @@ class Terms(NamedTuple):
         settings: the values of `BUILDINFO_*`.
         packages: the folder that holds the ARCH folders; None if the user has to name it.
         key: the path of the private key; may be empty.
-        root: the root that built, where tools are looked for; None if no file that a capture names may be read.
+        root: the root that built, where tools are looked for; None where only programs of the system are read.
         memory: the file that remembers hashes of tools; None to remember nothing.
     """
 

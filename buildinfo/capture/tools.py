@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from buildinfo.apk.installed import InstalledDatabase
-from buildinfo.capture.folder import open_below, read_plain
+from buildinfo.capture.folder import is_systems, open_below, read_plain
 from buildinfo.capture.reader import Capture
 from buildinfo.capture.redact import Placeholders
 from buildinfo.errors import UnreadableError
@@ -46,7 +46,8 @@ def read_tools(
         capture: the capture.
         database: the installed packages of the environment that built, if it had a database.
         placeholders: for tools in a home and banners that name their file.
-        root: the root that built, where tools that nobody owns are hashed; None to read none of them.
+        root: the root that built, where tools that nobody owns are hashed; None for a capture that was handed over:
+            of these only programs of the system are.
         memory: file that remembers hashes between builds; None to remember nothing.
     """
     paths = dict.fromkeys(capture.lines("tools"))
@@ -117,7 +118,8 @@ class _Hashes:
     """
 
     def __init__(self, root: Path | None, capture: Capture, memory: Path | None) -> None:
-        self._root = root
+        self._root = root or Path("/")
+        self._handed_over = root is None
         self._memory = memory
         self._left = _MOST_HASHED
         self._seen: dict[str, str] = {}
@@ -134,12 +136,14 @@ class _Hashes:
                 self._known = {}
 
     def of(self, path: str, target: str) -> str | None:
-        if self._root is None or path not in self._seen:
+        if path not in self._seen:
             return None
         file = self._root / target.lstrip("/")
         try:
             key = self._key(path, file, file.stat())
             known = None if key is None else self._new.get(key) or self._known.get(key)
+            if self._handed_over and not is_systems(target):
+                return None
             if known is None and key is not None:
                 known = self._hash(path, file, target, key)
         except (OSError, ValueError):
@@ -155,7 +159,6 @@ class _Hashes:
         return f"{file} {stat.st_dev} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
 
     def _hash(self, path: str, file: Path, target: str, key: str) -> str | None:
-        assert self._root is not None
         with os.fdopen(open_below(self._root, target), "rb", buffering=0) as stream:
             stat = os.fstat(stream.fileno())
             self._left -= stat.st_size
