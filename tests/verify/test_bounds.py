@@ -13,6 +13,7 @@ from apkmaker import gz as packed
 from counting import grows
 
 from buildinfo.apk.pkginfo import MAX_COMMENTS, MAX_LINES, parse_pkginfo
+from buildinfo.apk.v2 import read_package
 from buildinfo.errors import FormatError
 from buildinfo.verify.explain.dissect.binary import MAX_UNLIKE, _runs
 from buildinfo.verify.pair import verify_pair
@@ -84,9 +85,9 @@ def test_entries_take_what_they_are_many(tmp_path: Path, entries: Callable[[int,
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"".join(header(f"f{at}") for at in range(30_000)), "headers than a file of its size may have"),
-        (header("f") * 30_000, "headers than a file of its size may have"),
-        ((pax({"SCHILY.xattr.user.x": b"x" * 1_000_000}) + header("f")) * 5, "headers than a file of its size may"),
+        (b"".join(header(f"f{at}") for at in range(150_000)), "headers than a file of its size may have"),
+        (header("f") * 150_000, "headers than a file of its size may have"),
+        ((pax({"SCHILY.xattr.user.x": b"x" * 1_000_000}) + header("f")) * 8, "headers than a file of its size may"),
         (header("x", size=6 * 170_000, flag=b"x") + b"6 a=b\n" * 170_000 + bytes(512), "more than 1024 pax records"),
     ],
     ids=["many", "the same", "large", "repeated records"],
@@ -116,3 +117,13 @@ def test_contents_in_which_every_byte_differs_are_not_gone_through_to_the_end() 
     runs = list(_runs(bytes(size), (b"\1" + bytes(15)) * (size // 16)))
     assert len(runs) <= MAX_UNLIKE // 16 + 1
     assert runs[-1][1] == size
+
+
+def test_a_package_of_links_alone_is_read(tmp_path: Path) -> None:
+    """An icon theme may be little else; 5,000 links to one file pack to 150 kB."""
+    links = b"".join(
+        pax({"APK-TOOLS.checksum.SHA1": "fb3a23affc4a3e7692a2727d3e25b62b2d0d9264"})
+        + header(f"usr/share/icons/{at}.svg", flag=b"2", linkname=b"default.svg")
+        for at in range(20_000)
+    )
+    assert read_package(package(tmp_path / "a.apk", links)).member_count == 20_000
