@@ -9,7 +9,7 @@ from buildinfo.verify.explain.cause import MARK, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
 from buildinfo.verify.explain.pattern import Pattern
-from buildinfo.verify.explain.stamp import masked
+from buildinfo.verify.explain.stamp import is_schedule, masked
 
 _DOCUMENTS: Final = frozenset(("html", "svg", "man", "pdf", "postscript", "info", "rtf"))
 _STAMP: Final = Pattern(
@@ -41,6 +41,8 @@ class DocumentDate(TextCause):
             return before, after
         before, after = _PDF_ID.sub(MARK, before), _PDF_ID.sub(MARK, after)
         if not _STAMP.search(before) or not _STAMP.search(after):
+            return before, after
+        if is_schedule(hunk, before) or is_schedule(hunk, after):
             return before, after
         # A heading that somebody wrote by hand has the date of the text.
         told = bool(generated) or not (_HEADING.search(before) and _HEADING.search(after))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import ClassVar, Final
 
-from buildinfo.verify.explain import dates, zones
+from buildinfo.verify.explain import dates, role, zones
 from buildinfo.verify.explain.cause import MARK, Cause, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
 from buildinfo.verify.explain.pattern import Pattern
-from buildinfo.verify.explain.stamp import masked
+from buildinfo.verify.explain.stamp import is_schedule, masked
 
 
 class TextTime(TextCause):
@@ -24,7 +24,10 @@ class TextTime(TextCause):
     records = ("epoch", "observation")
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
-        return masked(before, MARK, evidence), masked(after, MARK, evidence)
+        if is_schedule(hunk, before) or is_schedule(hunk, after):
+            return before, after
+        settled = role.is_settled(hunk)
+        return masked(before, MARK, evidence, settled=settled), masked(after, MARK, evidence, settled=settled)
 
 
 class TimeZone(TextCause):
@@ -79,6 +82,8 @@ class _Named(TextCause):
             if known and known in side:
                 before, after = (self._replaced(text, name) for text, name in self._both(before, after, evidence))
                 break
+        if role.is_settled(hunk) and not (_BUILT.search(before) and _BUILT.search(after)):
+            return before, after  # whom a setting or a script names nobody knows
         for pattern in self.patterns:
             if pattern.search(before) and pattern.search(after):
                 before, after = pattern.sub(_keep, before), pattern.sub(_keep, after)
@@ -119,6 +124,12 @@ _DID: Final = rb"(?:built|compiled|configured|packaged|installed|made|run|execut
 _RELEASE: Final = (
     rb"\d+\.\d+(?:\.\d+)?(?:[-+~.]\w+)*-(?!r\d)\w*[a-zA-Z]\w*(?:\s+#\d+[^\"\n]{0,80})?"  # uname -r of a distribution
 )
+
+
+_BUILT: Final = Pattern(
+    rb"(?i)(?<![a-z])(?:built|build|compil|configured|packaged|generated|created|uname|linux version)"
+)
+"""Words that say that a name is of who built."""
 
 
 class HostName(_Named):
@@ -231,10 +242,16 @@ class Jobs(TextCause):
     )
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        if role.is_settled(hunk) and not (_MADE.search(before) and _MADE.search(after)):
+            return before, after
         for pattern in self._PATTERNS:
             if pattern.search(before) and pattern.search(after):
                 before, after = pattern.sub(MARK, before), pattern.sub(MARK, after)
         return before, after
+
+
+_MADE: Final = Pattern(rb"(?i)(?<![a-z])(?:make|ninja|makeflags|build|built|compil)")
+"""Words that say that a number of jobs is of the build."""
 
 
 class LineEnds(Cause):

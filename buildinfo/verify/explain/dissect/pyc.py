@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Final
 
 from buildinfo.errors import FormatError
 from buildinfo.normalize.job import LeftAlone
-from buildinfo.normalize.pyc import canonical_code
+from buildinfo.normalize.pyc import canonical_code, layout
 from buildinfo.verify.explain.dissect import binary
+from buildinfo.verify.explain.dissect.patience import stretches
 from buildinfo.verify.explain.dissect.place import Place
+from buildinfo.verify.explain.dissect.pycobjects import Objects, objects
+from buildinfo.verify.explain.dissect.text import line_hunks
 from buildinfo.verify.explain.hunk import Hunk
 
 _HEADER: Final = 16
@@ -43,21 +47,34 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
 
 def _code(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     try:
-        old, new = canonical_code(before), canonical_code(after)
+        if canonical_code(before) == canonical_code(after):
+            yield place.hunk("pyc", "references", before[_HEADER:], after[_HEADER:])
+            return
+        old, new = _objects(before), _objects(after)
     except (FormatError, LeftAlone):
         yield from binary.hunks(before[_HEADER:], after[_HEADER:], place, name="pyc")
         return
     if old == new:
-        yield place.hunk("pyc", "references", before[_HEADER:], after[_HEADER:])
-    elif old.rest == new.rest and sorted(old.texts) == sorted(new.texts):
-        yield place.hunk("order", "tokens", b"\n".join(old.texts), b"\n".join(new.texts))
-    else:
-        if len(old.texts) == len(new.texts):
-            for first, second in zip(old.texts, new.texts, strict=True):
-                if first != second:
-                    yield place.hunk("string", "pyc", first, second)
-        if old.rest != new.rest:
-            yield from binary.hunks(old.rest, new.rest, place, name="pyc")
+        yield place.hunk("order", "set", before[_HEADER:], after[_HEADER:])
+        return
+    for a, b, c, d in stretches(old, new):
+        yield from _differing(old[a:b], new[c:d], place)
+
+
+def _objects(data: bytes) -> Objects:
+    header, dialect = layout(int.from_bytes(data[:2], "little"))
+    return objects(data, header, dialect)
+
+
+def _differing(old: Objects, new: Objects, place: Place) -> Iterator[Hunk]:
+    """Objects of one stretch, each with the one that stands in its place; a text is one only beside a text."""
+    for first, second in zip_longest(old, new, fillvalue=b""):
+        if first == second:
+            continue
+        if first[:1] == second[:1] == b"t":
+            yield from line_hunks(first[1:], second[1:], "string", "pyc", place)
+        else:
+            yield place.hunk("bytes", "pyc", first, second)
 
 
 def _flags(header: bytes) -> int:
