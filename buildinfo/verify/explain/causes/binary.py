@@ -216,6 +216,7 @@ class RandomSeed(TextCause):
     kinds = _BOTH
     certainty = 0.93
 
+    _OPTION: Final = Pattern(rb"(?<=-frandom-seed=)[\w.-]+")
     _SECTION: Final = Pattern(rb"\.gnu\.(?:debug)?lto_")
     _NAMES: Final = (
         Pattern(rb"(?<=_)[0-9A-F]{8}_(?:0x)?[0-9a-f]{1,16}(?![0-9A-Za-z])"),
@@ -223,6 +224,8 @@ class RandomSeed(TextCause):
     )
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        if self._OPTION.search(before) and self._OPTION.search(after):
+            before, after = self._OPTION.sub(MARK, before), self._OPTION.sub(MARK, after)
         if b"_GLOBAL_" in before and b"_GLOBAL_" in after:
             before, after = self._NAMES[0].sub(MARK, before), self._NAMES[0].sub(MARK, after)
         if self._SECTION.search(before) and self._SECTION.search(after):

@@ -29,11 +29,12 @@ def pieces(before: bytes, after: bytes) -> Iterator[tuple[bytes, bytes]]:
     end = suffix(before, after, min(len(before), len(after)) - start)
     start, end = max(0, start - _WORD_AROUND), max(0, end - _WORD_AROUND)
     old, new = before[start : len(before) - end], after[start : len(after) - end]
-    for a, b, c, d in _widened(old, new, _differing(old, new)):
+    for a, b, c, d in _widened(old, new, differing(old, new)):
         yield old[a:b], new[c:d]
 
 
-def _differing(old: bytes, new: bytes) -> list[Stretch]:
+def differing(old: bytes, new: bytes) -> list[Stretch]:
+    """Where two texts differ, word by word."""
     first, second = _TOKEN.findall(old), _TOKEN.findall(new)
     ends = [[0, *accumulate(map(len, side))] for side in (first, second)]
     return [(ends[0][a], ends[0][b], ends[1][c], ends[1][d]) for a, b, c, d in stretches(first, second)]
