@@ -149,8 +149,14 @@ class MoDate(Cause):
     )
     kinds = frozenset(("mo",))
 
+    _DATE: Final = Pattern(
+        rb"\s*(?:\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?\s?(?:[+-]\d{4}|[A-Z]{1,5})?|YEAR-MO-DA HO:MI\+ZONE)\s*"
+    )
+
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        return 0.95 if hunk.name in ("POT-Creation-Date", "PO-Revision-Date") else 0.0
+        if hunk.name not in ("POT-Creation-Date", "PO-Revision-Date"):
+            return 0.0
+        return 0.95 if all(self._DATE.fullmatch(side) for side in (hunk.before, hunk.after) if side) else 0.0
 
 
 class BuildOrder(Cause):

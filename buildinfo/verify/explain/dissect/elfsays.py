@@ -186,6 +186,7 @@ class _Filled(NamedTuple):
     type: int
     symbol: bytes
     value: int | str
+    held: int | str = 0
 
 
 Told = tuple[_Filled, int, int]
@@ -211,7 +212,8 @@ def _same_filled(proof: Proof, old: Told, new: Told) -> bool:
     if old[0][1:3] != new[0][1:3]:
         return False
     where = old[0].where == new[0].where or proof.table.same(old[1], new[1])
-    return where and (old[0].value == new[0].value or proof.table.same(old[2], new[2]))
+    same = old[0].value == new[0].value or proof.table.same(old[2], new[2])
+    return where and same and old[0].held == new[0].held
 
 
 def _spelled(value: object) -> str:
@@ -240,7 +242,9 @@ def _filled(proof: Proof, side: int, elf: Elf, section: Section) -> Iterator[Tol
         if addend is None:
             addend = 0 if elf.relocatable else proof.stored(side, relocation.at)
         if elftables.is_relative(elf, relocation):
-            yield _Filled(where, relocation.type, b"", here(addend)), base + relocation.at, addend
+            held = 0 if relocation.addend is None else proof.stored(side, relocation.at)
+            shown = "its addend" if held == addend else held
+            yield _Filled(where, relocation.type, b"", here(addend), shown), base + relocation.at, addend
             continue
         symbol = names[relocation.symbol] if relocation.symbol < len(names) else None
         if symbol is None:
@@ -252,7 +256,9 @@ def _filled(proof: Proof, side: int, elf: Elf, section: Section) -> Iterator[Tol
             filled = _Filled(where, relocation.type, of.name.encode(), proof.inside(side, of, offset))
             yield filled, base + relocation.at, proof.base(side, of) + offset
         else:
-            yield _Filled(where, relocation.type, symbol.name, addend), base + relocation.at, 0
+            held = 0 if elf.relocatable or relocation.addend is None else proof.stored(side, relocation.at)
+            shown = here(held) if held else 0
+            yield _Filled(where, relocation.type, symbol.name, addend, shown), base + relocation.at, 0
 
 
 # The dynamic section.

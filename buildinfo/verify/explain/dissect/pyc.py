@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Final
@@ -31,6 +33,7 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     old, new = before[:_HEADER], after[:_HEADER]
     if old[:4] != new[:4]:
         yield place.hunk("pyc", "version", _version(old), _version(new))
+        yield from _constants(before, after, place)
         return
     if old[4:8] != new[4:8]:
         yield place.hunk("pyc", "flags", _mode(old), _mode(new))
@@ -59,6 +62,23 @@ def _code(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
         return
     for a, b, c, d in stretches(old, new):
         yield from _differing(old[a:b], new[c:d], place)
+
+
+def _constants(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
+    """Texts and numbers of code for two Pythons; what it does with them is not compared."""
+    if before[4:] == after[4:]:
+        return
+    try:
+        old, new = (Counter(filter(_is_constant, _objects(side))) for side in (before, after))
+    except (FormatError, LeftAlone):
+        yield place.part("code").hunk("code", "not compared", b"", b"")
+        return
+    yield from _differing(tuple((old - new).elements()), tuple((new - old).elements()), place)
+
+
+def _is_constant(part: bytes) -> bool:
+    """Whether a part is a text or a number that is no matter of the version: those have names of Python's own."""
+    return part[:1] in (b"t", b"i", b"l", b"g", b"y") and not re.fullmatch(rb"t(?:__\w+__|.*[.<].*)", part, re.DOTALL)
 
 
 def _objects(data: bytes) -> Objects:
