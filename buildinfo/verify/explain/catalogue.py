@@ -11,6 +11,7 @@ from buildinfo.verify.explain.causes import (
     control,
     document,
     framing,
+    generators,
     header,
     image,
     metadata,
@@ -35,6 +36,7 @@ CATALOGUE: Final[tuple[Cause, ...]] = (
     *binary.CAUSES,
     *paths.CAUSES,
     *text.CAUSES,
+    *generators.CAUSES,
 )
 
 

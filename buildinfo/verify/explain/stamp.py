@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from buildinfo.verify.explain import dates, role
+from buildinfo.verify.explain import dates, role, spelled
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
 from buildinfo.verify.explain.pattern import Pattern
@@ -67,4 +67,6 @@ def masked(text: bytes, mark: bytes, evidence: Evidence, *, told: bool = False, 
             return dated
         return moment.seconds < until and moment.seconds + moment.length > (since - _EARLIEST if told else since)
 
+    since_told = since - _EARLIEST if told else since
+    text = spelled.masked(text, mark, lambda seconds: bool(known) and since_told < seconds < until, told=told)
     return dates.masked(text, mark, accepted)

@@ -171,6 +171,8 @@ class TemporaryName(TextCause):
     certainty = 0.92
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        if _RUBY.search(before) and _RUBY.search(after):
+            before, after = _RUBY.sub(MARK, before), _RUBY.sub(MARK, after)
         for form in _RANDOM:
             old, new = list(form.finditer(before)), list(form.finditer(after))
             both = list(zip(old, new, strict=False))
@@ -179,6 +181,8 @@ class TemporaryName(TextCause):
         return before, after
 
 
+_RUBY: Final = Pattern(rb"(?<=[A-Za-z_.-])20\d{6}-\d{1,7}-[0-9a-z]{4,8}(?![\w-])")
+"""Ruby's Tempfile: the day, the number of the process, and what was drawn."""
 _RANDOM: Final = tuple(
     Pattern(pattern)
     for pattern in (

@@ -26,6 +26,8 @@ class TextTime(TextCause):
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
         if is_schedule(hunk, before) or is_schedule(hunk, after):
             return before, after
+        if b"\\:" in before and b"\\:" in after:  # as files of properties spell a colon
+            before, after = before.replace(b"\\:", b":"), after.replace(b"\\:", b":")
         settled = role.is_settled(hunk)
         return masked(before, MARK, evidence, settled=settled), masked(after, MARK, evidence, settled=settled)
 
@@ -191,6 +193,8 @@ class Kernel(_Named):
     observed = "kernel"
     records = ("observation:kernel",)
     patterns = _words(
+        rb"\bLinux\s(?P<name>[\w.-]+ \d+\.\d+\.\d+\S* #\d+[^\"\n]*?\d\d:\d\d:\d\d"
+        rb"(?: [+-]\d{4}| [A-Z]{3,4})?(?: \d{4})?)(?![\d:])",
         rb"\b(?:kernel(?:[ _-]?(?:version|release))?|uname(?:[ _-]?[ar])?|os[ _-]?(?:release|version)|release|"
         rb"(?:build|host)[ _-]?(?:kernel|os)|(?:system|platform)(?:[ _-]?(?:name|version))?)"
         rb"[\"']?\]?\s*(?::|=>|=|\()\s*[\"'<(\[]?\s*"
