@@ -22,14 +22,16 @@ from buildinfo.verify.times import FIELDS, moment
 UNKNOWN: Final = "unknown"
 LEAST: Final = 0.3
 """A hunk is not explained by a cause that is less sure."""
-MAX_EVIDENCE: Final = 5
-"""Most lines of evidence that a cause is reported with."""
+FIRST: Final = 5
+"""Lines of evidence that stand first: of each kind some."""
 CARRIER: Final = 0.5
 """By what the cause loses that only carried another one into a file."""
 MAX_ALIKE: Final = {"metadata": 2}
 """Most of them that are of one field, where all files of a package may differ in it."""
 MAX_VALUE: Final = 4096
 """Most bytes of a value of a header that evidence shows."""
+HINTED: Final = 12
+"""Most things by name in which the records differ, beside what is unknown."""
 UNSUPPORTED: Final = 0.5
 """By what a cause loses where both records are known and say nothing of it."""
 
@@ -40,6 +42,7 @@ class _Claims:
 
     weights: dict[int, float] = field(default_factory=dict)
     evidence: list[str] = field(default_factory=list)
+    more: list[str] = field(default_factory=list)
     hunks: int = 0
     claimed: set[tuple[str, str]] = field(default_factory=set)
     shown: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -49,9 +52,13 @@ class _Claims:
         self.hunks += 1
         alike = hunk.kind, hunk.name
         self.claimed.add(alike)
-        if len(self.evidence) < MAX_EVIDENCE and self.shown[alike] < MAX_ALIKE.get(hunk.kind, MAX_EVIDENCE):
-            self.shown[alike] += 1
-            self.evidence.append(excerpt(hunk))
+        first = len(self.evidence) < FIRST and self.shown[alike] < MAX_ALIKE.get(hunk.kind, FIRST)
+        self.shown[alike] += first
+        (self.evidence if first else self.more).append(excerpt(hunk))
+
+    def told(self) -> list[str]:
+        """All evidence, what tells most of it first."""
+        return list(dict.fromkeys((*self.evidence, *self.more)))
 
 
 def explain(evidence: Evidence) -> list[Reported]:
@@ -74,7 +81,11 @@ def explain(evidence: Evidence) -> list[Reported]:
     if unknown.weights:
         reported.append(
             Reported(
-                name=UNKNOWN, weight=0.0, differences=sorted(unknown.weights), advice=None, evidence=unknown.evidence
+                name=UNKNOWN,
+                weight=0.0,
+                differences=sorted(unknown.weights),
+                advice=_hint(evidence),
+                evidence=unknown.told(),
             )
         )
     return reported
@@ -192,7 +203,18 @@ def _weight(cause: Cause, claim: _Claims, evidence: Evidence) -> float:
         return weight
     if any(records.differing(*wanted.split(":", 1)) for wanted in cause.records):
         return min(1.0, weight + 0.5 * (1 - weight))
-    return weight * UNSUPPORTED
+    # Where, by whom and on which host it was built no record tells unless it is asked to.
+    silent = all(wanted == "condition" or wanted.startswith("observation") for wanted in cause.records)
+    return weight if silent else weight * UNSUPPORTED
+
+
+def _hint(evidence: Evidence) -> str | None:
+    """In what the records differ: what is unknown may come from it."""
+    if evidence.records is None or not evidence.records.deltas:
+        return None
+    names = list(dict.fromkeys(f"{delta.table} {delta.name}" for delta in evidence.records.deltas))
+    more = f" and {len(names) - HINTED} more" if len(names) > HINTED else ""
+    return readable(f"Look first at what the records differ in: {', '.join(names[:HINTED])}{more}.")
 
 
 def _reported(cause: Cause, weight: float, claim: _Claims) -> Reported:
@@ -201,7 +223,7 @@ def _reported(cause: Cause, weight: float, claim: _Claims) -> Reported:
         weight=round(weight, 2),
         differences=sorted(claim.weights),
         advice=cause.mend(claim.claimed),
-        evidence=list(dict.fromkeys(claim.evidence)),
+        evidence=claim.told(),
     )
 
 
