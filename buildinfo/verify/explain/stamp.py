@@ -32,7 +32,7 @@ _SCHEDULE: Final = Pattern(
 _COMPARED: Final = Pattern(
     rb"-(?:gt|lt|ge|le|eq|ne|nt|ot)\b|\[\[? |\\[<>]|[^-=<>]>=?\s*[\"']?\d|<=?\s*[\"']?\d|\d[\"']?\s*[<>]|"
     rb"(?<!\w)(?:if|elif|while|"
-    rb"unless|test|assert|return|case|sleep|at|touch|faketime)(?!\w)"
+    rb"unless|test|assert|sleep|touch|faketime)(?!\w)"
 )
 """What a program does with a time that it goes by."""
 

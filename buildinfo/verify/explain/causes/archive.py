@@ -79,7 +79,7 @@ class TarMetadata(Cause):
     title = "a tar archive inside the package holds times or owners of the build"
     advice = (
         'Pack with `tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner '
-        "--pax-option=delete=atime,delete=ctime`."
+        "--mode=go=rX,u+rw --format=ustar`."
     )
     kinds = frozenset(("tar",))
 
@@ -91,8 +91,8 @@ class CpioMetadata(Cause):
     name = "cpio-metadata"
     title = "a cpio archive such as an initramfs holds times, inode and device numbers, or owners"
     advice = (
-        "Pack with `cpio --reproducible` after a `touch -d @$SOURCE_DATE_EPOCH` of what goes in; `normalize` "
-        "clears them."
+        "Sort what goes in, `touch -hd @$SOURCE_DATE_EPOCH` it, and pack with `cpio --reproducible -R 0:0`; "
+        "`normalize` clears them."
     )
     kinds = frozenset(("cpio",))
 

@@ -55,8 +55,9 @@ class DateMacro(TextCause):
     name = "date-macro"
     title = "a program holds the time it was compiled: __DATE__, __TIME__ or __TIMESTAMP__"
     advice = (
-        "Export SOURCE_DATE_EPOCH, which GCC and clang write instead, and find the places with -Wdate-time "
-        "-Werror=date-time; or patch the macros out."
+        "Export SOURCE_DATE_EPOCH, which GCC and clang write for __DATE__ and __TIME__; for __TIMESTAMP__ give the "
+        "sources that time (`touch -d @$SOURCE_DATE_EPOCH`) and build with TZ=UTC. -Werror=date-time finds the places; "
+        "or patch the macros out."
     )
     kinds = _STRING
     certainty = 0.94

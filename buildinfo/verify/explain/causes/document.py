@@ -30,7 +30,8 @@ class DocumentDate(TextCause):
     name = "document-date"
     title = "a generated document holds the time it was generated"
     advice = (
-        "Let the generator use SOURCE_DATE_EPOCH (doxygen HTML_TIMESTAMP=NO, sphinx html_last_updated_fmt=None, "
+        "Let the generator use SOURCE_DATE_EPOCH (doxygen TIMESTAMP=NO (before 1.9.7 HTML_TIMESTAMP), "
+        "ghostscript -dOmitInfoDate=true -dOmitID=true -dOmitXMP=true, sphinx html_last_updated_fmt=None, "
         "javadoc -notimestamp, pod2man --date, help2man and asciidoctor follow it), or update the generator."
     )
     certainty = 0.95
