@@ -19,6 +19,7 @@ from buildinfo.verify.files import Files
 HELD = (b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"BZh", b"PK", b"!<arch>", b"0707", b"\x89PNG")
 """What is compressed or holds other files: a byte of its own is none that does anything."""
 LOADED_NAMES = (".text", ".rodata", ".data", ".init", ".fini", ".plt")
+TEXT = re.compile(rb"[\x20-\x7e]+")
 IDLE = frozenset(b"\0\x90\xcc")
 
 
@@ -64,11 +65,11 @@ def explained(sample: Sample, new: bytes) -> bool:
 
 def _places(data: bytes, chance: random.Random) -> range:
     """The bytes of one section that is loaded, or of one that tells of the program."""
-    sections = [
+    held = [
         section for section in read(data).sections if section.kind not in ("SHT_NOBITS", "SHT_NULL") and section.size
     ]
-    loaded = [section for section in sections if section.allocated]
-    section = chance.choice(loaded or sections)
+    loaded = [section for section in held if section.allocated and section.name.startswith(LOADED_NAMES)]
+    section = chance.choice(loaded or [section for section in held if section.name.startswith(".debug_info")])
     return range(section.offset, section.offset + section.size)
 
 
@@ -77,7 +78,10 @@ def _is_idle(sample: Sample, at: int) -> bool:
     old, new = sample.old, sample.new
     if new.startswith(b"\x7fELF") or b"\0" in new:
         # What stands around it has to be on the other side, too.
-        return new[at] in IDLE or new[max(0, at - 12) : at + 12] not in old
+        low = max(0, at - 200)
+        text = next((run for run in TEXT.finditer(new, low, at + 200) if run.start() <= at < run.end()), None)
+        is_trace = text is not None and bool(re.search(rb"\d:\d\d|/[^/]+/", text[0]))
+        return is_trace or new[at] in IDLE or new[max(0, at - 12) : at + 12] not in old
     start, end = new.rfind(b"\n", 0, at) + 1, new.find(b"\n", at)
     line = new[start : end if end >= 0 else len(new)]
     return line not in old or bool(re.search(rb"\d{4}|\d:\d\d|@|/", line))

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 from packing import PAYLOAD, Item, Packing
 
+from buildinfo.apk.pkginfo import parse_pkginfo
 from buildinfo.verify.batch import verify
-from buildinfo.verify.report import Pair, Report, to_json
+from buildinfo.verify.explain.engine import explain
+from buildinfo.verify.explain.evidence import Evidence
+from buildinfo.verify.found import Found
+from buildinfo.verify.report import Difference, Pair, Report, to_json
 from buildinfo.verify.reports import html, plain
 
 BAR = "identical-unsigned"
@@ -73,3 +77,13 @@ def test_evidence_is_whole_in_json_and_where_it_is_asked_for(report: Report) -> 
     assert "part 399" in plain.render(single, BAR, verbose=True)
     assert "part 399" not in plain.render(single, BAR)
     assert "396 more; -v lists them" in plain.render(single, BAR)
+
+
+def test_what_there_was_no_time_for_is_told() -> None:
+    lines = [f"# {word} of {{}}" for word in ("one", "two", "three")]
+    both = ("\n".join(lines).format(*[side] * 3) for side in ("a", "b"))
+    difference = Difference(layer="control", path=None, field="#comment", detail="")
+    info = parse_pkginfo(b"pkgname = hello\npkgver = 1-r0\narch = x86_64\nsize = 1\n")
+    evidence = Evidence(info, info, [Found(difference, "payload-identical", None, *both)], None, None)
+    [cause] = explain(evidence, seconds=0)
+    assert (cause.name, cause.evidence) == ("unknown", ["3 more not looked at"])

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from time import monotonic
 from typing import Final
 
 from buildinfo.verify.explain.catalogue import CATALOGUE
@@ -30,6 +31,8 @@ MAX_ALIKE: Final = {"metadata": 2}
 """Most of them that are of one field, where all files of a package may differ in it."""
 MAX_VALUE: Final = 4096
 """Most bytes of a value of a header that evidence shows."""
+LONGEST: Final = 300.0
+"""Seconds for which causes of one pair are looked for."""
 HINTED: Final = 12
 """Most things by name in which the records differ, beside what is unknown."""
 UNSUPPORTED: Final = 0.5
@@ -61,12 +64,16 @@ class _Claims:
         return list(dict.fromkeys((*self.evidence, *self.more)))
 
 
-def explain(evidence: Evidence) -> list[Reported]:
-    """The causes of all differences, the likeliest first; `unknown` is the last."""
+def explain(evidence: Evidence, seconds: float = LONGEST) -> list[Reported]:
+    """The causes of all differences, the likeliest first; `unknown` is the last.
+
+    Args:
+        seconds: how long causes are looked for; what is left then is unknown.
+    """
     claims: dict[Cause, _Claims] = {}
     unknown = _Claims()
     later: list[int] = []
-    judge = _Judge(evidence)
+    judge = _Judge(evidence, seconds)
     for index, found in enumerate(evidence.found):
         if is_consequence(found, evidence):
             later.append(index)
@@ -112,7 +119,14 @@ def _explain_one(
     following: list[Hunk] = []
     for hunk in hunks:
         (following if hunk.follows else roots).append(hunk)
-    judged = [(hunk, judge(hunk)) for hunk in roots or following]
+    judged: list[tuple[Hunk, list[tuple[Cause, float]]]] = []
+    wanted = roots or following
+    for number, hunk in enumerate(wanted):
+        if judge.is_late():
+            rest = f"{len(wanted) - number} more not looked at"
+            judged.append((Hunk("limit", rest, b"", b"", rest, hunk.file), []))
+            break
+        judged.append((hunk, judge(hunk)))
     whole = all(best for _, best in judged)
     for hunk, best in judged:
         if not best or (hunk.name == SOME and not whole):
@@ -125,9 +139,14 @@ def _explain_one(
 class _Judge:
     """Finds the causes of hunks; of a package's many equal times only once."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, seconds: float) -> None:
         self._evidence = evidence
+        self._until = monotonic() + seconds
         self._times: dict[tuple[bytes, bytes], list[tuple[Cause, float]]] = {}
+
+    def is_late(self) -> bool:
+        """Whether no more causes are looked for."""
+        return monotonic() >= self._until
 
     def __call__(self, hunk: Hunk) -> list[tuple[Cause, float]]:
         if hunk.kind != "metadata" or hunk.name != "mtime":

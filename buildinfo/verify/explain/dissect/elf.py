@@ -164,6 +164,8 @@ class _Files:
         elif name == ".dynamic":
             yield from dynamic_hunks(self.old, old, self.new, new, place)
         elif _IDENTITIES.match(name):
+            if old.data[:16] != new.data[:16]:
+                yield place.hunk("bytes", name, old.data[:16], new.data[:16])
             yield place.hunk("elf", name, old.data[16:], new.data[16:], follows=True)
         elif old.kind == "SHT_NOBITS" and not self.toolchain:
             yield place.hunk("bytes", name, b"%d bytes" % old.size, b"%d bytes" % new.size)

@@ -23,7 +23,7 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     tables = [(list(entries), _hashed(data)) for entries, data in ((old, before), (new, after))]
     if tables[0][0] == tables[1][0] and tables[0][1] != tables[1][1]:
         found = True
-        yield place.part("hash table").hunk("bytes", "mo", tables[0][1], tables[1][1])
+        yield place.part("tables").hunk("bytes", "mo", tables[0][1], tables[1][1])
     headers = _fields(old.pop(b"", b"")), _fields(new.pop(b"", b""))
     for key in dict.fromkeys([*headers[0], *headers[1]]):
         values = headers[0].get(key, b""), headers[1].get(key, b"")
@@ -39,10 +39,11 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
 
 
 def _hashed(data: bytes) -> bytes:
-    """The table by which texts are found, whose size and content follow from the originals."""
+    """The tables by which texts are found, whose size and content follow from the originals."""
     order = "<" if data[:4] == b"\xde\x12\x04\x95" else ">"
+    count, originals = struct.unpack_from(f"{order}2I", data, 8)
     size, offset = struct.unpack_from(f"{order}2I", data.ljust(28, b"\0"), 20)
-    return data[offset : offset + 4 * size]
+    return data[4:8] + data[originals : originals + 8 * count] + data[offset : offset + 4 * size]
 
 
 def _fields(header: bytes) -> dict[bytes, bytes]:

@@ -20,6 +20,7 @@ from buildinfo.verify.explain.hunk import Hunk
 
 _HEADER: Final = 16
 _HASH_BASED: Final = 1
+_KNOWN: Final = frozenset((0, 1, 3))
 
 
 def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
@@ -35,7 +36,9 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
         yield place.hunk("pyc", "version", _version(old), _version(new))
         yield from _constants(before, after, place)
         return
-    if old[4:8] != new[4:8]:
+    if not {_flags(old), _flags(new)} <= _KNOWN:
+        yield place.part("flags").hunk("bytes", "flags that no Python knows", old[4:8], new[4:8])
+    elif old[4:8] != new[4:8]:
         yield place.hunk("pyc", "flags", _mode(old), _mode(new))
     elif _flags(old) & _HASH_BASED:
         if old[8:] != new[8:]:
