@@ -57,7 +57,7 @@ class Pyc:
 
     def normalize(self, data: bytes, job: Job) -> bytes:
         magic = int.from_bytes(data[:2], "little")
-        header, dialect = layout(magic)
+        header, dialect = _version(magic)
         if len(data) < header:
             raise FormatError("ends inside its header", offset=len(data))
         if len(data) > MAX_SIZE:
@@ -106,7 +106,7 @@ def canonical_code(data: bytes) -> Code:
         FormatError: malformed code.
         LeftAlone: of a Python that this program does not know, or with constants that have no canonical form.
     """
-    header, dialect = layout(int.from_bytes(data[:2], "little"))
+    header, dialect = _version(int.from_bytes(data[:2], "little"))
     code = canonical(data, header, dialect)
     rest = bytearray()
     done = header
@@ -123,6 +123,10 @@ def layout(magic: int) -> tuple[int, Dialect]:
     Raises:
         LeftAlone: of a Python that this program does not know.
     """
+    return _version(magic)
+
+
+def _version(magic: int) -> tuple[int, Dialect]:
     for magics, header, dialect in VERSIONS:
         if magic in magics:
             return header, dialect
