@@ -15,6 +15,7 @@ from buildinfo.verify.explain.dissect import content
 from buildinfo.verify.explain.dissect.place import Place
 
 LINES = "".join(f"built part {number} on {{}}\n" for number in range(700))
+UUIDS = ("0d6f1a52-7b0e-4c1d-9f57-3a2c5be0c8d1", "c41f7f0b-58f2-4b6a-8a35-d1e6790e2b4f")
 DATES = ("2024-02-03 04:05:06", "2024-02-11 06:08:10")
 
 
@@ -62,11 +63,42 @@ def test_an_order_that_says_nothing() -> None:
         ("usr/bin/hello", "LD_PRELOAD=/tmp/a/x.so hello\n", "LD_PRELOAD=/tmp/b/x.so hello\n"),
         ("usr/bin/hello", '[ "$now" -gt 1706933106 ] && exit\n', '[ "$now" -gt 1707631690 ] && exit\n'),
         ("etc/hello.conf", "expires: 2024-02-03\n", "expires: 2024-02-11\n"),
+        ("usr/lib/hello/m.py", "if time.time() > 1706933106:\n", "if time.time() > 1707631690:\n"),
+        ("usr/lib/hello/m.py", "LAST_DAY = '2024-02-03'\n", "LAST_DAY = '2024-02-11'\n"),
+        ("usr/share/hello/cmd", "ssh ann@store1 ls\n", "ssh joe@store2 ls\n"),
+        ("etc/fstab", f"UUID={UUIDS[0]} / ext4\n", f"UUID={UUIDS[1]} / ext4\n"),
+        ("usr/bin/hello", "export PATH=/home/ann/bin:$PATH\n", "export PATH=/home/joe/bin:$PATH\n"),
         ("usr/share/hello/x.txt", "valid until 2024-02-03\n", "valid until 2024-02-11\n"),
     ],
 )
 def test_a_setting_or_a_command_is_no_trace(name: str, before: str, after: str) -> None:
     assert of(before, after, name) == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("cause", "name", "before", "after"),
+    [
+        (
+            "build-path",
+            "usr/bin/hello-config",
+            "-I/home/ann/aports/a/src/a-1.0/h\n",
+            "-I/builds/aports/a/src/a-1.0/h\n",
+        ),
+        (
+            "build-path",
+            "usr/lib/hello/m.py",
+            "'/home/ann/aports/a/src/a-1.0/h',\n",
+            "'/builds/aports/a/src/a-1.0/h',\n",
+        ),
+        ("text-time", "usr/lib/hello/m.py", "build_time = '2024-02-03'\n", "build_time = '2024-02-11'\n"),
+        ("text-time", "usr/share/hello/x.json", '"x": "2024-02-03T04:05:06Z"', '"x": "2024-02-11T06:08:10Z"'),
+        ("text-time", "usr/share/hello/log", "Start time: Feb 03 2024 04:05\n", "Start time: Feb 11 2024 06:08\n"),
+    ],
+)
+def test_a_trace_in_what_is_set_or_run_is_one_where_words_or_its_form_tell(
+    cause: str, name: str, before: str, after: str
+) -> None:
+    assert of(before, after, name) == {cause}
 
 
 def test_what_stands_behind_many_traces_is_looked_at() -> None:

@@ -31,7 +31,7 @@ MAX_ALIKE: Final = {"metadata": 2}
 """Most of them that are of one field, where all files of a package may differ in it."""
 MAX_VALUE: Final = 4096
 """Most bytes of a value of a header that evidence shows."""
-LONGEST: Final = 300.0
+LONGEST: Final = 120.0
 """Seconds for which causes of one pair are looked for."""
 HINTED: Final = 12
 """Most things by name in which the records differ, beside what is unknown."""

@@ -21,6 +21,7 @@ _SCRIPT: Final = re.compile(
 )
 
 
+_RECORD: Final = re.compile(r"\.(?:json|properties|xml|plist|m?js|el)$")
 _REMARK: Final = re.compile(
     rb"\s*(?:#(?!!|\s*(?:define|if\w*|include|elif|else|pragma|undef|error|line)\b)|//|/\*|\s\*\s|;|--|<!--|rem\s|%)",
     re.IGNORECASE,
@@ -39,6 +40,12 @@ def of(hunk: Hunk) -> Role:
 def is_settled(hunk: Hunk) -> bool:
     """Whether somebody goes by a line: it stands in what configures or runs, and is no remark there."""
     return of(hunk) != "other" and not all(_REMARK.match(side) for side in (hunk.before, hunk.after))
+
+
+def is_dated(hunk: Hunk) -> bool:
+    """Whether somebody may go by a time in a line that no word tells of; records of data have many that nobody does."""
+    path = (hunk.where or hunk.file).rpartition("!/")[2]
+    return is_settled(hunk) and (path.startswith("etc/") or not _RECORD.search(path))
 
 
 def is_run(hunk: Hunk) -> bool:

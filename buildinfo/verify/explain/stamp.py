@@ -26,7 +26,7 @@ _SCHEDULE: Final = Pattern(
     rb"(?i)(?<![a-z])(?:expir\w*|valid\w*|not[ _-]?(?:before|after)|until|till|deadline|sunset|cut[ _-]?off|eol|"
     rb"end[ _-]of[ _-](?:life|support)|schedul\w*|cron\w*|due|renew\w*|retire\w*|oncalendar|embargo|grace|trial|lease|"
     rb"activat\w*|trigger\w*|revok\w*|rotat\w*|(?:start|stop|end|begin|from|to|after|before|next|first|last|limit|max|min|"
-    rb"when|since)(?:[ _-]?(?:date|time|at|on))?[\"']?\s*[:=])"
+    rb"when|since)(?:[ _-]?(?:date|at|on))?[\"']?\s*[:=])"
 )
 """Words that say that a time is when something shall happen."""
 _COMPARED: Final = Pattern(

@@ -59,7 +59,7 @@ def _is_set(hunk: Hunk, evidence: Evidence) -> bool:
     """Whether a time is one that somebody goes by, or may be for all that is told of it."""
     if any(is_schedule(hunk, side) for side in (hunk.before, hunk.after)):
         return True
-    return role.is_settled(hunk) and masked(hunk.before, b"", evidence, settled=True) == hunk.before
+    return role.is_dated(hunk) and masked(hunk.before, b"", evidence, settled=True) == hunk.before
 
 
 def _states_builddate(hunk: Hunk, evidence: Evidence) -> bool:

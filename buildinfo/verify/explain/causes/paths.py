@@ -66,7 +66,7 @@ def _are_opened(hunk: Hunk, ahead: list[bytes], before: bytes, after: bytes, *, 
     """
     if not mended and not (_TREE.search(before) and _TREE.search(after)):
         return True
-    return hunk.kind == "text" and role.is_settled(hunk) and bool(_RUN.search(b"".join(ahead)))
+    return hunk.kind == "text" and role.is_settled(hunk) and not _flag(before) and bool(_RUN.search(b"".join(ahead)))
 
 
 _TREE: Final = Pattern(

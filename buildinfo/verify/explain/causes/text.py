@@ -28,7 +28,7 @@ class TextTime(TextCause):
             return before, after
         if b"\\:" in before and b"\\:" in after:  # as files of properties spell a colon
             before, after = before.replace(b"\\:", b":"), after.replace(b"\\:", b":")
-        settled = role.is_settled(hunk)
+        settled = role.is_dated(hunk)
         return masked(before, MARK, evidence, settled=settled), masked(after, MARK, evidence, settled=settled)
 
 
@@ -74,6 +74,8 @@ class _Named(TextCause):
 
     patterns: ClassVar[tuple[Pattern, ...]]
     observed: ClassVar[str]
+    unsaid: ClassVar[int] = 0
+    """How many of the patterns, the first, need a word that tells of the build: USER@HOST may be anybody."""
     veto: ClassVar[Pattern] = Pattern(rb"(?!)")
     """Words that say that something else is meant."""
 
@@ -84,9 +86,10 @@ class _Named(TextCause):
             if known and known in side:
                 before, after = (self._replaced(text, name) for text, name in self._both(before, after, evidence))
                 break
-        if role.is_settled(hunk) and not (_BUILT.search(before) and _BUILT.search(after)):
+        built = _BUILT.search(hunk.before) and _BUILT.search(hunk.after)
+        if role.is_settled(hunk) and not built:
             return before, after  # whom a setting or a script names nobody knows
-        for pattern in self.patterns:
+        for pattern in self.patterns if built else self.patterns[self.unsaid :]:
             if pattern.search(before) and pattern.search(after):
                 before, after = pattern.sub(_keep, before), pattern.sub(_keep, after)
         return before, after
@@ -143,6 +146,7 @@ class HostName(_Named):
     )
     certainty = 0.9
     observed = "host"
+    unsaid = 1
     records = ("observation:host",)
     patterns = _words(
         rb"(?<![\w.+/<-])(?:[A-Za-z_][\w.+-]+|\0)@(?P<name>[A-Za-z][\w-]*\w)(?![\w-])(?!\.[a-z])",
@@ -162,6 +166,7 @@ class UserName(_Named):
     )
     certainty = 0.92
     observed = "user"
+    unsaid = 1
     records = ("observation:user",)
     patterns = (
         *_words(
@@ -223,6 +228,8 @@ class Uuid(TextCause):
     )
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        if role.is_settled(hunk) and hunk.file.startswith("etc/"):  # whom or what a setting names is no draw
+            return before, after
         for pattern in (self._UUID, self._NAMED):
             if pattern.search(before) and pattern.search(after):
                 before, after = pattern.sub(MARK, before), pattern.sub(MARK, after)
