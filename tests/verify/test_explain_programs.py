@@ -27,6 +27,8 @@ OTHER = """
 const char *words[] = {"alpha-password", "bravo-password", "delta-password"};
 int limit = LIMIT;
 int rate(int n) { return n > LEVEL ? abs(n) * 7 : n + 3; }
+char hashes[2][32] = {HASHES};
+const char *hash(int n) { return hashes[n & 1]; }
 static int up(int n) { return n + rand() % 5; }
 static int down(int n) { return n - rand() % 7; }
 typedef int (*step)(int);
@@ -44,7 +46,7 @@ def gcc(tmp_path: Path) -> Gcc:
     def built(
         path: str = SHORT, *, strip: bool = True, backwards: bool = False, other: str = OTHER, **given: str
     ) -> bytes:
-        chosen = {"LIMIT": "42", "LEVEL": "40", "STEPS": "up, down", **given}
+        chosen = {"LIMIT": "42", "LEVEL": "40", "STEPS": "up, down", "HASHES": '"first-hash", "other-hash"', **given}
         for name, source in {"main.c": MAIN, "other.c": other}.items():
             text = source
             for key, value in {"PATH": f'"{path}"', **chosen}.items():
@@ -60,11 +62,16 @@ def gcc(tmp_path: Path) -> Gcc:
     return built
 
 
+SWAPPED = OTHER.replace("int up(int n) { return n + rand() % 5; }", "int up(int n) { return n - rand() % 5; }").replace(
+    "int down(int n) { return n - rand() % 7; }", "int down(int n) { return n + rand() % 7; }"
+)
 EDITS = {
     "a branch": {"LEVEL": "41"},
     "a variable": {"LIMIT": "43"},
     "pointers exchanged": {"STEPS": "down, up"},
+    "arrays exchanged": {"HASHES": '"other-hash", "first-hash"'},
     "texts exchanged": {"other": OTHER.replace("alpha", "X").replace("bravo", "alpha").replace("X", "bravo")},
+    "code exchanged": {"other": SWAPPED},
     "a text": {"other": OTHER.replace("delta", "gamma")},
 }
 

@@ -15,7 +15,10 @@ from buildinfo.verify.explain.dissect.elfmap import Map
 
 _DIFFERENT: Final = re.compile(rb"[^\0]+")
 _LEA: Final = re.compile(rb"[\x48\x4c]\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]")
+_CALL: Final = re.compile(_LEA.pattern + rb"|[\xe8\xe9]")
 """How an instruction of x86-64 begins that takes an address."""
+_MOV: Final = re.compile(rb"[\xb8-\xbf]|\xc7[\xc0-\xc7]|[\x68]")
+"""How one begins that takes an address in a program that lies where it was linked for."""
 _IMMEDIATES: Final = (0, 1, 2, 4)
 """How many bytes of an instruction of x86 may stand behind a distance."""
 _NEAR: Final = 64
@@ -108,6 +111,28 @@ def anchors(piece: Piece, ranges: list[tuple[int, int, int, int]]) -> Iterator[t
         old, new = piece.old_at + at + 4 + before, piece.new_at + at + 4 + after
         if any(a <= old < b and c <= new < d for a, b, c, d in ranges):
             yield old, new
+
+
+def astray(piece: Piece, table: Map, ranges: list[tuple[int, int, int, int]], *, fixed: bool) -> list[int]:
+    """Where code that is the same refers to another thing than it did, in what lies in another order."""
+    if not ranges:
+        return []
+    found = []
+    for match in _MOV.finditer(piece.old) if fixed else ():
+        at = match.end()
+        address = int.from_bytes(piece.old[at : at + 4], "little")
+        same = piece.new[match.start() : at + 4] == piece.old[match.start() : at + 4]
+        if same and any(a <= address < b or c <= address < d for a, b, c, d in ranges):
+            found += [] if table.same(address, address) else [at]
+    for match in _CALL.finditer(piece.old):
+        at = match.end()
+        if piece.new[match.start() : at + 4] != piece.old[match.start() : at + 4] or at + 4 > len(piece.old):
+            continue
+        distance = int.from_bytes(piece.old[at : at + 4], "little", signed=True)
+        old, new = piece.old_at + at + 4 + distance, piece.new_at + at + 4 + distance
+        if any(a <= old < b or c <= new < d for a, b, c, d in ranges) and not table.same(old, new):
+            found.append(at)
+    return found
 
 
 def _is_length(piece: Piece, site: int, referred: list[tuple[int, int, int]], table: Map) -> bool:

@@ -44,6 +44,7 @@ class Proof:
     Attributes:
         reordered: whether functions lie in another order.
         moved: whether data does.
+        elsewhere: where the sections lie, in both files, whose data does.
     """
 
     def __init__(self, old: Elf, new: Elf, pairs: list[Pair], place: Place) -> None:
@@ -55,6 +56,7 @@ class Proof:
         self.filled = tuple(self._filled(elf, side) for side, elf in enumerate((old, new)))
         self.slots = tuple(sorted(filled) for filled in self.filled)
         self.targets: list[tuple[int, int]] = []
+        self.elsewhere: list[tuple[int, int, int, int]] = []
         self.fixed = old.header["type"] == "ET_EXEC"
         self.code: list[tuple[Pair, list[tuple[elflayout.Stretch, elflayout.Stretch]], list[Hunk]]] = []
         self.gaps: list[tuple[Pair, list[Gap]]] = []
@@ -71,6 +73,16 @@ class Proof:
 
     def code_hunks(self) -> Iterator[Hunk]:
         """Code that differs in what is no reference."""
+        moved = sorted(self.elsewhere)
+        if moved and self.old.machine not in elfcode.X86:  # who refers to it is not read there
+            for old_at, _, new_at, _ in moved:
+                yield self.place.part(f"{old_at:#x}").hunk("bytes", "order of data", b"%#x" % old_at, b"%#x" % new_at)
+            moved = []
+        if self.reordered:
+            moved += [
+                (self.base(0, old), self.base(0, old) + old.size, self.base(1, new), self.base(1, new) + new.size)
+                for (old, new), _, _ in self.code
+            ]
         for (old, new), stretches, left in self.code:
             yield from left
             for one, other in stretches:
@@ -78,6 +90,7 @@ class Proof:
                 at, beyond = self.base(0, old) + one.at, self.base(1, new) + other.at
                 piece = elfcode.Piece(at, beyond, before, after)
                 rest = elfcode.unexplained(piece, self.table, self.old.machine, fixed=self.fixed)
+                rest += elfcode.astray(piece, self.table, moved, fixed=self.fixed)
                 if rest:
                     start, name = max(0, rest[0] - 4), one.name.decode("utf-8", "backslashreplace")
                     where = f"{old.name}+{one.at + rest[0]:#x}" + (f" ({name})" if name else "")
@@ -128,6 +141,8 @@ class Proof:
             anchors = [(one - bases[0], other - bases[1]) for one, other in self._referred(ranges, bases)]
         gaps, moved = align(before, after, *bases, self.table, anchors, free=True)
         self.moved = self.moved or moved
+        if moved:
+            self.elsewhere.append((bases[0], bases[0] + old.size, bases[1], bases[1] + new.size))
         self.gaps.append(((old, new), gaps))
 
     def _referred(self, ranges: list[tuple[int, int, int, int]], bases: tuple[int, int]) -> list[tuple[int, int]]:
