@@ -121,6 +121,15 @@ def canonical_code(data: bytes) -> Code:
     return Code([code[begin:end] for _, begin, end in places], bytes(rest + code[done:]))
 
 
+def layout(magic: int) -> tuple[int, Dialect]:
+    """The size of the header of a module with that magic number, and how its code is laid out.
+
+    Raises:
+        LeftAlone: of a Python that this program does not know.
+    """
+    return _version(magic)
+
+
 def _version(magic: int) -> tuple[int, Dialect]:
     for magics, header, dialect in VERSIONS:
         if magic in magics:

@@ -13,7 +13,7 @@ from buildinfo.verify.contents import Contents
 from buildinfo.verify.describe import describe
 from buildinfo.verify.entries import differing_files
 from buildinfo.verify.equal import Opening, same_data
-from buildinfo.verify.explain.engine import explain
+from buildinfo.verify.explain.engine import UNKNOWN, explain
 from buildinfo.verify.explain.evidence import Evidence, Records
 from buildinfo.verify.files import Files
 from buildinfo.verify.found import Found
@@ -122,4 +122,8 @@ def _told(pair: Pair, evidence: Evidence) -> Pair:
         found.difference.allows = found.gravity
     pair.differences = [found.difference for found in evidence.found]
     pair.causes = explain(evidence)
+    unknown = {index for cause in pair.causes if cause.name == UNKNOWN for index in cause.differences}
+    for index, difference in enumerate(pair.differences):
+        difference.explained = index not in unknown
+    pair.explained = not unknown if pair.differences else None
     return pair

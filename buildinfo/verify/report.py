@@ -55,6 +55,9 @@ class Difference:
     )
     rebuilt: str | None = about("The value in the rebuild, likewise.", default=None)
     allows: Verdict | None = about("The strongest verdict that two packages with this difference get.", default=None)
+    explained: bool | None = about(
+        "Whether undoing the causes makes it equal on both sides; false where some of it is `unknown`.", default=None
+    )
 
 
 @part
@@ -100,6 +103,10 @@ class Pair:
     )
     differences: list[Difference] = about("Every difference.", default_factory=list)
     causes: list[Cause] = about("The likeliest first.", default_factory=list)
+    explained: bool | None = about(
+        "Whether undoing the causes makes all equal; false where `unknown` is among them, null where nothing differs.",
+        default=None,
+    )
     error: str | None = about("Why there is no verdict.", default=None)
     at_least: Verdict | None = about("The verdict that was asked for.", default=None)
     reached: bool | None = about(

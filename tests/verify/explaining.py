@@ -32,9 +32,9 @@ def hunks(before: bytes, after: bytes, name: str = "usr/bin/hello") -> list[Hunk
     return list(content(before, after, Place(name, "", content)))
 
 
-def causes(before: bytes, after: bytes) -> set[str]:
+def causes(before: bytes, after: bytes, name: str = "usr/bin/hello") -> set[str]:
     """The causes of all that does not follow, with `unknown` among them."""
-    found = hunks(before, after)
+    found = hunks(before, after, name)
     roots = [hunk for hunk in found if not hunk.follows] or found
     return {name for hunk in roots for name in of_hunk(hunk)}
 

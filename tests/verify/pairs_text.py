@@ -154,19 +154,12 @@ FACTORS: tuple[Factor, ...] = (
         placed("usr/bin/hello-config", CONFIG, home=CI),
     ),
     files("readdir-order", "a list of files", listed(PATHS, SHUFFLED)),
-    files(
-        "readdir-order",
-        "lines of one file after those of another",
-        told(prose(9, 61) + prose(9, 62) + prose(9, 63), prose(9, 62) + prose(9, 63) + prose(9, 61)),
-    ),
-    files("readdir-order", "generated code, as make -j finished it", told(blocks(range(12)), blocks(ORDER))),
     files("hash-seed-order", "a set as Python tells it", hashed(f"{SET}print('WORDS =', words)")),
     files(
         "hash-seed-order",
         "keys of an object in JSON",
         hashed(f"import json\n{SET}print(json.dumps({{w: len(w) for w in words}}))"),
     ),
-    files("hash-seed-order", "words joined", hashed(f"{SET}print('supported: ' + ', '.join(words))")),
     files("host-name", "configured on", hosts('echo "hostname = $(uname -n)"')),
     files("host-name", "by a user at a host", hosts('echo "#define BUILT_BY \\"buildozer@$(uname -n)\\""')),
     files(
@@ -260,6 +253,13 @@ NEAR: tuple[Factor, ...] = (
         "another order, and one line replaced",
         listed(PATHS, [*SHUFFLED[:5], "usr/share/hello/other.txt", *SHUFFLED[6:]]),
     ),
+    files(
+        "readdir-order",
+        "lines of one file after those of another",
+        told(prose(9, 61) + prose(9, 62) + prose(9, 63), prose(9, 62) + prose(9, 63) + prose(9, 61)),
+    ),
+    files("readdir-order", "functions of a source", told(blocks(range(12)), blocks(ORDER))),
+    files("hash-seed-order", "words joined", hashed(f"{SET}print('supported: ' + ', '.join(words))")),
     files(
         "hash-seed-order",
         "one word replaced",

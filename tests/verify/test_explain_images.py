@@ -37,7 +37,7 @@ def dtc(tmp_path: Path) -> Callable[[int, str], bytes]:
         pytest.skip("needs dtc")
 
     def made(time: int, text: str) -> bytes:
-        (tmp_path / "in.dts").write_text(TREE % (time, text, zlib.crc32(text.encode())))
+        (tmp_path / "in.dts").write_text(TREE % (time, text, zlib.crc32(text.encode() + b"\0")))
         run("dtc", "-O", "dtb", "-o", "out.dtb", "in.dts", cwd=tmp_path)
         return (tmp_path / "out.dtb").read_bytes()
 

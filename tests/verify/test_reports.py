@@ -239,7 +239,8 @@ def test_the_json_is_what_the_schema_and_the_contract_say(report: Report) -> Non
     assert set(document) >= {"pairs", "summary"}
     pair = document["pairs"][4]
     assert set(pair) >= {"original", "rebuilt", "verdict", "relations_changed", "differences", "causes"}
-    assert set(pair["differences"][0]) == {"layer", "path", "field", "detail", "original", "rebuilt", "allows"}
+    fields = {"layer", "path", "field", "detail", "original", "rebuilt", "allows", "explained"}
+    assert set(pair["differences"][0]) == fields
     assert set(pair["causes"][0]) >= {"name", "weight", "differences", "advice"}
     assert document["pairs"][5]["verdict"] is None
     weights = [cause["weight"] for cause in pair["causes"]]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from time import monotonic
 from typing import Final
 
 from buildinfo.verify.explain.catalogue import CATALOGUE
@@ -22,8 +23,8 @@ from buildinfo.verify.times import FIELDS, moment
 UNKNOWN: Final = "unknown"
 LEAST: Final = 0.3
 """A hunk is not explained by a cause that is less sure."""
-MAX_EVIDENCE: Final = 5
-"""Most lines of evidence that a cause is reported with."""
+FIRST: Final = 5
+"""Lines of evidence that stand first: of each kind some."""
 CARRIER: Final = 0.5
 """By what the cause loses that only carried another one into a file."""
 MAX_ALIKE: Final = {"metadata": 2}
@@ -32,6 +33,10 @@ MAX_VALUE: Final = 4096
 """Most bytes of a value of a header that evidence shows."""
 NOT_LOOKED: Final = "not looked into: too much differs for packages of this size"
 _TEXTS: Final = frozenset(("text", "string", "comment"))
+LONGEST: Final = 120.0
+"""Seconds for which causes of one pair are looked for."""
+HINTED: Final = 12
+"""Most things by name in which the records differ, beside what is unknown."""
 UNSUPPORTED: Final = 0.5
 """By what a cause loses where both records are known and say nothing of it."""
 
@@ -42,6 +47,7 @@ class _Claims:
 
     weights: dict[int, float] = field(default_factory=dict)
     evidence: list[str] = field(default_factory=list)
+    more: list[str] = field(default_factory=list)
     hunks: int = 0
     claimed: set[tuple[str, str]] = field(default_factory=set)
     shown: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -51,17 +57,25 @@ class _Claims:
         self.hunks += 1
         alike = hunk.kind, hunk.name
         self.claimed.add(alike)
-        if len(self.evidence) < MAX_EVIDENCE and self.shown[alike] < MAX_ALIKE.get(hunk.kind, MAX_EVIDENCE):
-            self.shown[alike] += 1
-            self.evidence.append(excerpt(hunk))
+        first = len(self.evidence) < FIRST and self.shown[alike] < MAX_ALIKE.get(hunk.kind, FIRST)
+        self.shown[alike] += first
+        (self.evidence if first else self.more).append(excerpt(hunk))
+
+    def told(self) -> list[str]:
+        """All evidence, what tells most of it first."""
+        return list(dict.fromkeys((*self.evidence, *self.more)))
 
 
-def explain(evidence: Evidence) -> list[Reported]:
-    """The causes of all differences, the likeliest first; `unknown` is the last."""
+def explain(evidence: Evidence, seconds: float = LONGEST) -> list[Reported]:
+    """The causes of all differences, the likeliest first; `unknown` is the last.
+
+    Args:
+        seconds: how long causes are looked for; what is left then is unknown.
+    """
     claims: dict[Cause, _Claims] = {}
     unknown = _Claims()
     later: list[int] = []
-    judge = _Judge(evidence)
+    judge = _Judge(evidence, seconds)
     for index, found in enumerate(evidence.found):
         if is_consequence(found, evidence):
             later.append(index)
@@ -79,7 +93,11 @@ def explain(evidence: Evidence) -> list[Reported]:
     if unknown.weights:
         reported.append(
             Reported(
-                name=UNKNOWN, weight=0.0, differences=sorted(unknown.weights), advice=None, evidence=unknown.evidence
+                name=UNKNOWN,
+                weight=0.0,
+                differences=sorted(unknown.weights),
+                advice=_hint(evidence),
+                evidence=unknown.told(),
             )
         )
     return reported
@@ -109,7 +127,14 @@ def _explain_one(
             return
         judge.effort.hunk(hunk.kind in _TEXTS, len(hunk.before) + len(hunk.after))
         (following if hunk.follows else roots).append(hunk)
-    judged = [(hunk, judge(hunk)) for hunk in roots or following]
+    judged: list[tuple[Hunk, list[tuple[Cause, float]]]] = []
+    wanted = roots or following
+    for number, hunk in enumerate(wanted):
+        if judge.is_late():
+            rest = f"{len(wanted) - number} more not looked at"
+            judged.append((Hunk("limit", rest, b"", b"", rest, hunk.file), []))
+            break
+        judged.append((hunk, judge(hunk)))
     whole = all(best for _, best in judged)
     for hunk, best in judged:
         if not best or (hunk.name == SOME and not whole):
@@ -122,10 +147,15 @@ def _explain_one(
 class _Judge:
     """Finds the causes of hunks; of a package's many equal times only once."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, seconds: float) -> None:
         self._evidence = evidence
         self.effort = evidence.effort
+        self._until = monotonic() + seconds
         self._times: dict[tuple[bytes, bytes], list[tuple[Cause, float]]] = {}
+
+    def is_late(self) -> bool:
+        """Whether no more causes are looked for."""
+        return monotonic() >= self._until
 
     def __call__(self, hunk: Hunk) -> list[tuple[Cause, float]]:
         if hunk.kind != "metadata" or hunk.name != "mtime":
@@ -204,7 +234,18 @@ def _weight(cause: Cause, claim: _Claims, evidence: Evidence) -> float:
         return weight
     if any(records.differing(*wanted.split(":", 1)) for wanted in cause.records):
         return min(1.0, weight + 0.5 * (1 - weight))
-    return weight * UNSUPPORTED
+    # Where, by whom and on which host it was built no record tells unless it is asked to.
+    silent = all(wanted == "condition" or wanted.startswith("observation") for wanted in cause.records)
+    return weight if silent else weight * UNSUPPORTED
+
+
+def _hint(evidence: Evidence) -> str | None:
+    """In what the records differ: what is unknown may come from it."""
+    if evidence.records is None or not evidence.records.deltas:
+        return None
+    names = list(dict.fromkeys(f"{delta.table} {delta.name}" for delta in evidence.records.deltas))
+    more = f" and {len(names) - HINTED} more" if len(names) > HINTED else ""
+    return readable(f"Look first at what the records differ in: {', '.join(names[:HINTED])}{more}.")
 
 
 def _reported(cause: Cause, weight: float, claim: _Claims) -> Reported:
@@ -213,7 +254,7 @@ def _reported(cause: Cause, weight: float, claim: _Claims) -> Reported:
         weight=round(weight, 2),
         differences=sorted(claim.weights),
         advice=cause.mend(claim.claimed),
-        evidence=list(dict.fromkeys(claim.evidence)),
+        evidence=claim.told(),
     )
 
 

@@ -23,6 +23,8 @@ from buildinfo.verify.reports.words import (
 from buildinfo.verify.reports.words import said as words_of
 from buildinfo.verify.verdict import LADDER, Verdict, reaches
 
+MOST_EVIDENCE: Final = 40
+"""Most lines of evidence of a cause on a page."""
 MOST_LETTERS: Final = 2000
 """Most letters of a value."""
 
@@ -55,6 +57,8 @@ def body(pair: Pair, bar: Verdict, number: int, level: int, rows: int) -> Iterat
     heading = f"h{level}"
     if pair.verdict is not None:
         yield tag("section", tag(heading, "How far it gets"), _ladder(pair.verdict, bar))
+    if pair.explained is False:
+        yield tag("p", tag("b", "Not fully explained: "), "some of what differs has no known cause.", class_="advice")
     if pair.causes:
         cards = [_cause(pair, cause, f"h{level + 1}") for cause in gravest_first(pair)]
         yield tag("section", tag(heading, "Why"), tag("div", *cards, class_="cards"))
@@ -98,7 +102,9 @@ def _cause(pair: Pair, cause: Cause, heading: str) -> Html:
         parts.append(tag("p", tag("b", "Next: "), step[0], class_="advice"))
         parts.append(tag("ul", *(tag("li", tag("code", command)) for command in step[1]), class_="evidence"))
     if cause.evidence:
-        lines = [tag("li", tag("code", line)) for line in cause.evidence]
+        lines = [tag("li", tag("code", line)) for line in cause.evidence[:MOST_EVIDENCE]]
+        if more := cause.evidence[MOST_EVIDENCE:]:
+            lines.append(tag("li", f"and {len(more)} more; the report as JSON has them"))
         parts.append(tag("ul", *lines, class_="evidence", aria_label="evidence"))
     return tag("article", *parts, class_=f"cause{'' if cause.weight else ' unknown'}")
 

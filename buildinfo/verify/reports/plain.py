@@ -41,6 +41,8 @@ _COLOURS: Final = {
 }
 _LEAST_WIDTH: Final = 40
 _LONGEST_PATH: Final = 60
+_EVIDENCE: Final = 5
+"""Most lines of evidence of a cause, unless all are asked for."""
 
 
 def render(report: Report, bar: Verdict, *, verbose: bool = False, width: int = 100, colour: bool = False) -> str:
@@ -81,7 +83,8 @@ class _Text:
             yield from self._wrapped("relations changed: apk may install other packages with it", indent)
         if pair.differences:
             counted = ", ".join(f"{layer} {number}" for layer, number in layers(pair).items())
-            yield f"{space}{count(len(pair.differences), 'difference')}: {counted}"
+            whole = {True: ", explained", False: ", not fully explained", None: ""}[pair.explained]
+            yield f"{space}{count(len(pair.differences), 'difference')}{whole}: {counted}"
         for cause in gravest_first(pair):
             yield ""
             yield from self._cause(pair, cause, indent)
@@ -107,9 +110,12 @@ class _Text:
             yield from self._wrapped(f"next: {step[0]}", indent + 2)
             for command in step[1]:  # to be copied, so never broken
                 yield f"{' ' * (indent + 4)}{readable(command)}"
-        for line in cause.evidence:
+        shown = cause.evidence if self._verbose else cause.evidence[:_EVIDENCE]
+        for line in shown:
             for piece in self._wrapped(line if self._verbose else _with_short_path(line), indent + 2):
                 yield self._dim(piece)
+        if len(shown) < len(cause.evidence):
+            yield self._dim(f"{' ' * (indent + 2)}and {len(cause.evidence) - len(shown)} more; -v lists them")
 
     # Many pairs, as a table.
 
@@ -175,7 +181,9 @@ class _Text:
 
 def _difference(difference: Difference) -> str:
     place = " ".join(part for part in (difference.path, difference.field) if part)
-    return f"{difference.layer} {place}: {said(difference)}" if place else f"{difference.layer}: {said(difference)}"
+    left = " (not fully explained)" if difference.explained is False else ""
+    where = f"{difference.layer} {place}" if place else difference.layer
+    return f"{where}: {said(difference)}{left}"
 
 
 def _error(pair: Pair) -> str:

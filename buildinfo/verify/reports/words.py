@@ -110,10 +110,14 @@ def worst_first(pairs: Iterable[Pair]) -> list[Pair]:
 
 
 def gravest_first(pair: Pair) -> list[Cause]:
-    """The causes of a pair: those first that make its verdict what it is, of them the likeliest."""
+    """The causes of a pair: `unknown` first, then those that make its verdict what it is, of them the likeliest."""
     return sorted(
         pair.causes,
-        key=lambda cause: (-max((_gravity(pair, at) for at in cause.differences), default=0), -cause.weight),
+        key=lambda cause: (
+            cause.name != UNKNOWN,
+            -max((_gravity(pair, at) for at in cause.differences), default=0),
+            -cause.weight,
+        ),
     )
 
 
@@ -121,7 +125,10 @@ def top_cause(pair: Pair) -> str:
     """The cause that counts most, and how many others there are; empty where there is none."""
     if not pair.causes:
         return ""
-    first, *others = gravest_first(pair)
+    first, *others = sorted(gravest_first(pair), key=lambda cause: cause.name == UNKNOWN)
+    if others and others[-1].name == UNKNOWN:  # never a cause alone where it is not all
+        more = f" (+{len(others) - 1})" if len(others) > 1 else ""
+        return f"{first.name}{more} + {UNKNOWN}"
     side = f": {pair.differences[0].detail}" if first.name == MISSING else ""
     return f"{first.name}{side}{f' (+{len(others)})' if others else ''}"
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from buildinfo.verify.explain.cause import Cause
+from buildinfo.verify.explain import role
+from buildinfo.verify.explain.cause import Cause, Masked, TextCause
 from buildinfo.verify.explain.dissect.text import SOME
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
+from buildinfo.verify.explain.literal import sorted_members
 from buildinfo.verify.explain.pattern import Pattern
 
 
@@ -47,7 +49,29 @@ class ZipMetadata(Cause):
     records = ("condition:umask", "installed", "tool:zip", "tool:jar")
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        return 0.8
+        return 0.8 if hunk.name in ("owner", "extra", "attributes", "system", "version", "flags", "method") else 0.0
+
+
+class MemberMode(Cause):
+    name = "member-mode"
+    title = "members of an archive inside the package lack permissions that a umask takes, or have them"
+    advice = "Set the umask (`umask 022`) before files are made, or the modes (`tar --mode=go=rX`) where it is packed."
+    kinds = frozenset(("zip", "tar", "cpio"))
+    records = ("condition:umask",)
+
+    _TAKEN: Final = 0o066
+    """What a umask takes from whom; that a file may be run, by whom, and as whom is no matter of it."""
+
+    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
+        if hunk.name != "mode":
+            return 0.0
+        try:
+            old, new = int(hunk.before, 8), int(hunk.after, 8)
+        except ValueError:
+            return 0.0
+        changed, folder = old ^ new, old & 0o170000 == 0o040000
+        taken = self._TAKEN | (0o011 if folder else 0)
+        return 0.9 if changed and not changed & ~taken else 0.0
 
 
 class TarMetadata(Cause):
@@ -55,25 +79,26 @@ class TarMetadata(Cause):
     title = "a tar archive inside the package holds times or owners of the build"
     advice = (
         'Pack with `tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner '
-        "--pax-option=delete=atime,delete=ctime`."
+        "--mode=go=rX,u+rw --format=ustar`."
     )
     kinds = frozenset(("tar",))
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        return 0.9 if hunk.name not in ("type", "target", "dialect") else 0.0
+        return 0.9 if hunk.name in ("mtime", "uid", "gid", "uname", "gname", "size") else 0.0
 
 
 class CpioMetadata(Cause):
     name = "cpio-metadata"
     title = "a cpio archive such as an initramfs holds times, inode and device numbers, or owners"
     advice = (
-        "Pack with `cpio --reproducible` after a `touch -d @$SOURCE_DATE_EPOCH` of what goes in; `normalize` "
-        "clears them."
+        "Sort what goes in, `touch -hd @$SOURCE_DATE_EPOCH` it, and pack with `cpio --reproducible -R 0:0`; "
+        "`normalize` clears them."
     )
     kinds = frozenset(("cpio",))
 
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        return 0.95 if hunk.name in ("mtime", "ino", "devmajor", "devminor", "uid", "gid", "nlink") else 0.6
+        # `dev` is where the member lay; `rdev` is what a node opens.
+        return 0.95 if hunk.name in ("mtime", "ino", "devmajor", "devminor", "uid", "gid") else 0.0
 
 
 class JarManifest(Cause):
@@ -124,8 +149,14 @@ class MoDate(Cause):
     )
     kinds = frozenset(("mo",))
 
+    _DATE: Final = Pattern(
+        rb"\s*(?:\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?\s?(?:[+-]\d{4}|[A-Z]{1,5})?|YEAR-MO-DA HO:MI\+ZONE)\s*"
+    )
+
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        return 0.95 if hunk.name in ("POT-Creation-Date", "PO-Revision-Date") else 0.0
+        if hunk.name not in ("POT-Creation-Date", "PO-Revision-Date"):
+            return 0.0
+        return 0.95 if all(self._DATE.fullmatch(side) for side in (hunk.before, hunk.after) if side) else 0.0
 
 
 class BuildOrder(Cause):
@@ -138,10 +169,18 @@ class BuildOrder(Cause):
     kinds = frozenset(("order",))
     records = ("condition:jobs",)
 
+    _PATH: Final = Pattern(rb"(?:[0-9a-f]{32,128} [ *]?)?[\w.@+-]*(?:/[\w.@+~-]+)+/?")
+    _LOADED: Final = Pattern(rb"\.(?:jar|so(?:\.\d+)*|ko|conf|cfg|sh|repo)$")
+
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        if hunk.name.startswith("members:") or hunk.name in ("symbols", "sections", "strings"):
+        if hunk.name.startswith("members:") or hunk.name in ("symbols", "sections", "nodes"):
             return 0.9
-        return 0.8 if hunk.name in ("lines", SOME) else 0.0
+        if hunk.name not in ("lines", SOME) or role.of(hunk) != "other":
+            return 0.0
+        # A list of files says nothing by its order, unless somebody loads them one after the other.
+        lines = hunk.before.split(b"\n")
+        named = all(self._PATH.fullmatch(line) and not self._LOADED.search(line) for line in lines if line)
+        return 0.8 if named and sorted(lines) == sorted(hunk.after.split(b"\n")) else 0.0
 
 
 class ZipOrder(Cause):
@@ -157,33 +196,32 @@ class ZipOrder(Cause):
         return 0.95 if hunk.name == "members:zip" else 0.0
 
 
-class HashSeedOrder(Cause):
+class HashSeedOrder(TextCause):
     name = "hash-seed-order"
     title = "sets or dictionaries were written in the order of their hashes, which every process has its own of"
     advice = (
         "Sort before writing (json.dumps(sort_keys=True), sorted(set)), or export PYTHONHASHSEED=0, "
         "PERL_HASH_SEED=0 for the build."
     )
-    kinds = frozenset(("order",))
+    kinds = frozenset(("order", "text", "string"))
+    certainty = 0.85
     records = ("environment:PYTHONHASHSEED", "environment:PERL_HASH_SEED")
 
-    _KEYED: Final = Pattern(rb"\s*[\"']?[\w.@$/-]+[\"']?\s*(:|=>)\s*\S")
-    _ITEM: Final = Pattern(rb"\s*[\"'][^\"']*[\"'],?\s*$")
-
     def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        if hunk.name == "tokens":
-            return 0.85
-        if hunk.name not in ("lines", SOME):
-            return 0.0
-        lines = [line for line in hunk.before.split(b"\n") if line.strip()]
-        keyed = sum(bool(self._KEYED.match(line) or self._ITEM.match(line)) for line in lines)
-        return 0.85 if lines and keyed == len(lines) else 0.0
+        if hunk.kind == "order":
+            return self.certainty if hunk.name in ("members", "entries", "set") else 0.0
+        return super().weigh(hunk, evidence)
+
+    def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        old, new = sorted_members(before), sorted_members(after)
+        return (old, new) if old == new else (before, after)
 
 
 CAUSES: Final[tuple[Cause, ...]] = (
     ArMetadata(),
     ZipTimes(),
     ZipMetadata(),
+    MemberMode(),
     TarMetadata(),
     CpioMetadata(),
     JarManifest(),

@@ -55,8 +55,9 @@ class DateMacro(TextCause):
     name = "date-macro"
     title = "a program holds the time it was compiled: __DATE__, __TIME__ or __TIMESTAMP__"
     advice = (
-        "Export SOURCE_DATE_EPOCH, which GCC and clang write instead, and find the places with -Wdate-time "
-        "-Werror=date-time; or patch the macros out."
+        "Export SOURCE_DATE_EPOCH, which GCC and clang write for __DATE__ and __TIME__; for __TIMESTAMP__ give the "
+        "sources that time (`touch -d @$SOURCE_DATE_EPOCH`) and build with TZ=UTC. -Werror=date-time finds the places; "
+        "or patch the macros out."
     )
     kinds = _STRING
     certainty = 0.94
@@ -216,6 +217,7 @@ class RandomSeed(TextCause):
     kinds = _BOTH
     certainty = 0.93
 
+    _OPTION: Final = Pattern(rb"(?<=-frandom-seed=)[\w.-]+")
     _SECTION: Final = Pattern(rb"\.gnu\.(?:debug)?lto_")
     _NAMES: Final = (
         Pattern(rb"(?<=_)[0-9A-F]{8}_(?:0x)?[0-9a-f]{1,16}(?![0-9A-Za-z])"),
@@ -223,6 +225,8 @@ class RandomSeed(TextCause):
     )
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        if self._OPTION.search(before) and self._OPTION.search(after):
+            before, after = self._OPTION.sub(MARK, before), self._OPTION.sub(MARK, after)
         if b"_GLOBAL_" in before and b"_GLOBAL_" in after:
             before, after = self._NAMES[0].sub(MARK, before), self._NAMES[0].sub(MARK, after)
         if self._SECTION.search(before) and self._SECTION.search(after):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from buildinfo.verify.explain import dates
+from buildinfo.verify.explain import dates, role
 from buildinfo.verify.explain.cause import Cause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
 from buildinfo.verify.explain.pattern import Pattern
+from buildinfo.verify.explain.stamp import is_schedule, masked
 
 _PKGINFO: Final = frozenset(("pkginfo",))
 _DIRTY: Final = "-dirty"
@@ -48,10 +49,17 @@ class _Time(Cause):
         if hunk.kind == "pkginfo":
             return 0.95 if hunk.name == "builddate" else 0.0
         if hunk.kind != "metadata":
-            return 0.97 if _states_builddate(hunk, evidence) else 0.0
+            return 0.97 if not _is_set(hunk, evidence) and _states_builddate(hunk, evidence) else 0.0
         return 0.95 if hunk.name in _TIMES and _follows_builddate(hunk, evidence) else 0.0
 
     shows_in_commit: ClassVar[bool] = True
+
+
+def _is_set(hunk: Hunk, evidence: Evidence) -> bool:
+    """Whether a time is one that somebody goes by, or may be for all that is told of it."""
+    if any(is_schedule(hunk, side) for side in (hunk.before, hunk.after)):
+        return True
+    return role.is_dated(hunk) and masked(hunk.before, b"", evidence, settled=True) == hunk.before
 
 
 def _states_builddate(hunk: Hunk, evidence: Evidence) -> bool:

@@ -9,7 +9,7 @@ from buildinfo.verify.explain.cause import MARK, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
 from buildinfo.verify.explain.pattern import Pattern
-from buildinfo.verify.explain.stamp import masked
+from buildinfo.verify.explain.stamp import is_schedule, masked
 
 _DOCUMENTS: Final = frozenset(("html", "svg", "man", "pdf", "postscript", "info", "rtf"))
 _STAMP: Final = Pattern(
@@ -30,7 +30,8 @@ class DocumentDate(TextCause):
     name = "document-date"
     title = "a generated document holds the time it was generated"
     advice = (
-        "Let the generator use SOURCE_DATE_EPOCH (doxygen HTML_TIMESTAMP=NO, sphinx html_last_updated_fmt=None, "
+        "Let the generator use SOURCE_DATE_EPOCH (doxygen TIMESTAMP=NO (before 1.9.7 HTML_TIMESTAMP), "
+        "ghostscript -dOmitInfoDate=true -dOmitID=true -dOmitXMP=true, sphinx html_last_updated_fmt=None, "
         "javadoc -notimestamp, pod2man --date, help2man and asciidoctor follow it), or update the generator."
     )
     certainty = 0.95
@@ -41,6 +42,8 @@ class DocumentDate(TextCause):
             return before, after
         before, after = _PDF_ID.sub(MARK, before), _PDF_ID.sub(MARK, after)
         if not _STAMP.search(before) or not _STAMP.search(after):
+            return before, after
+        if is_schedule(hunk, before) or is_schedule(hunk, after):
             return before, after
         # A heading that somebody wrote by hand has the date of the text.
         told = bool(generated) or not (_HEADING.search(before) and _HEADING.search(after))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
+from buildinfo.verify.explain import role
 from buildinfo.verify.explain.cause import MARK, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
@@ -15,7 +16,7 @@ from buildinfo.verify.explain.pattern import Pattern
 _PART: Final = Pattern(rb"([\s\"'`<>|;,()\[\]{}=:*\0]+)")
 _FLAG: Final = Pattern(rb"(?:@|file://|-(?:[ILRBF]|isystem|include|iquote|idirafter|Wl|Wp))(?=/)")
 _BUILD: Final = Pattern(
-    rb"/(?:home|Users|root|builds?|tmp|temp|var/tmp|var/build|usr/src|usr/obj|workspace|work|workdir|src|mnt|srv|data|scratch|"
+    rb"/(?:home|Users|root|builds?[\w-]*|tmp|temp|var/tmp|var/build[\w-]*|usr/src|usr/obj|workspace|work|workdir|src|mnt|srv|data|scratch|"
     rb"github|__w|aports|opt/build|nix/var|private|private/tmp|drone|go/src|app|project|code|run/build|run/user|dev/shm)(?:/|$)"
 )
 """Where people, builders and continuous integration build."""
@@ -43,23 +44,43 @@ class BuildPath(TextCause):
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
         debug = hunk.name.startswith((".debug", ".zdebug"))
         text = hunk.kind == "text"
+        mended = not text or not role.is_settled(hunk)
         old, new = _PART.split(before), _PART.split(after)
         for first, second in _pairs(old, new):
             long = old[first].count(b"/") > 2 and not (text and _are_neighbors(old[first], new[second]))
             shared = _moved(old[first], new[second], folder=debug or long)
             # In a text, a single name at the end of two paths may be any folder of a program.
-            if shared is not None and (not text or not shared or b"/" in shared or b"." in shared):
+            if shared is None or _are_opened(hunk, old[:first], old[first], new[second], mended=mended):
+                continue
+            if not text or not shared or b"/" in shared or b"." in shared:
                 old[first] = _flag(old[first]) + MARK + shared
                 new[second] = _flag(new[second]) + MARK + shared
         return b"".join(old), b"".join(new)
 
-    def weigh(self, hunk: Hunk, evidence: Evidence) -> float:
-        if hunk.name == ".dynstr":
-            old, new = ([path for path in side.split(b":") if path] for side in (hunk.before, hunk.after))
-            kept = [[path for path in side if not _BUILD.match(path)] for side in (old, new)]
-            if kept[0] == kept[1] and (old or new) != kept[0] and (len(old), len(new)) != (len(kept[0]), len(kept[1])):
-                return self.certainty
-        return super().weigh(hunk, evidence)
+
+def _are_opened(hunk: Hunk, ahead: list[bytes], before: bytes, after: bytes, *, mended: bool) -> bool:
+    """Whether a program runs or reads what lies at a path: then it is no trace.
+
+    Args:
+        mended: whether a path without its folder may stand for one with it, as what maps paths writes them.
+    """
+    if not mended and not (_TREE.search(before) and _TREE.search(after)):
+        return True
+    return hunk.kind == "text" and role.is_settled(hunk) and not _flag(before) and bool(_RUN.search(b"".join(ahead)))
+
+
+_TREE: Final = Pattern(
+    rb"/(?:aports|src|builds?|pkg|_build|obj|workspace|work|workdir|BUILD|buildroot|abuild|__w|\.?cache|\.cargo|\.rustup|go|"
+    rb"tmp\.\w{6,}|tmp\w{8}|[\w.+-]+-\d+(?:\.\d+)+\w*)(?:/|$)"
+)
+"""Folders of a tree that is built in."""
+_RUN: Final = Pattern(
+    rb"(?:^|[\n;&|`({!])\s*(?:then\s+|do\s+|else\s+)?(?:\w+=\S*\s+)*$|(?<![\w-])(?:exec|source|\.|eval|nohup|sudo|doas|setsid|command|env|"
+    rb"nice|time|sh|bash|python3?|perl|ruby|node|java|load\w*|include\w*|plugin\w*|preload\w*|import|require\w*|LD_PRELOAD|"
+    rb"LD_LIBRARY_PATH|PATH|interpreter|(?:Exec\w*|command|program|script|shell|module))\s*[=:(]?\s*[\"']?(?:-\S+\s+)*$|#!$",
+    re.IGNORECASE,
+)
+"""What stands before a path of something that is run, or loaded."""
 
 
 def _are_neighbors(before: bytes, after: bytes) -> bool:
@@ -103,11 +124,14 @@ def _moved(before: bytes, after: bytes, *, folder: bool) -> bytes | None:
     old, new = _components(before), _components(after)
     count = _shared(old, new)
     shared = b"/".join(old[len(old) - count :])
-    if (count == len(new) and _builds(before)) or (count == len(old) and _builds(after)):
+    builds = _builds(before), _builds(after)
+    if (count == len(new) and builds[0] and (builds[1] or not after.startswith(b"/"))) or (
+        count == len(old) and builds[1] and (builds[0] or not before.startswith(b"/"))
+    ):
         return shared if count else None
     if not (before.startswith(b"/") and after.startswith(b"/")) or _installed(before) or _installed(after):
         return None
-    if count:
+    if count and (all(builds) or (any(builds) and count > 1)):
         return shared
     return b"" if folder and _builds(before) and _builds(after) and _folders(old, new) else None
 
@@ -147,6 +171,8 @@ class TemporaryName(TextCause):
     certainty = 0.92
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        if _RUBY.search(before) and _RUBY.search(after):
+            before, after = _RUBY.sub(MARK, before), _RUBY.sub(MARK, after)
         for form in _RANDOM:
             old, new = list(form.finditer(before)), list(form.finditer(after))
             both = list(zip(old, new, strict=False))
@@ -155,6 +181,8 @@ class TemporaryName(TextCause):
         return before, after
 
 
+_RUBY: Final = Pattern(rb"(?<=[A-Za-z_.-])20\d{6}-\d{1,7}-[0-9a-z]{4,8}(?![\w-])")
+"""Ruby's Tempfile: the day, the number of the process, and what was drawn."""
 _RANDOM: Final = tuple(
     Pattern(pattern)
     for pattern in (

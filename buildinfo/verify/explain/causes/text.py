@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import ClassVar, Final
 
-from buildinfo.verify.explain import dates, zones
+from buildinfo.verify.explain import dates, role, zones
 from buildinfo.verify.explain.cause import MARK, Cause, Masked, TextCause
 from buildinfo.verify.explain.evidence import Evidence
 from buildinfo.verify.explain.hunk import Hunk
 from buildinfo.verify.explain.pattern import Pattern
-from buildinfo.verify.explain.stamp import masked
+from buildinfo.verify.explain.stamp import is_schedule, masked
 
 
 class TextTime(TextCause):
@@ -24,7 +24,12 @@ class TextTime(TextCause):
     records = ("epoch", "observation")
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
-        return masked(before, MARK, evidence), masked(after, MARK, evidence)
+        if is_schedule(hunk, before) or is_schedule(hunk, after):
+            return before, after
+        if b"\\:" in before and b"\\:" in after:  # as files of properties spell a colon
+            before, after = before.replace(b"\\:", b":"), after.replace(b"\\:", b":")
+        settled = role.is_dated(hunk)
+        return masked(before, MARK, evidence, settled=settled), masked(after, MARK, evidence, settled=settled)
 
 
 class TimeZone(TextCause):
@@ -69,6 +74,8 @@ class _Named(TextCause):
 
     patterns: ClassVar[tuple[Pattern, ...]]
     observed: ClassVar[str]
+    unsaid: ClassVar[int] = 0
+    """How many of the patterns, the first, need a word that tells of the build: USER@HOST may be anybody."""
     veto: ClassVar[Pattern] = Pattern(rb"(?!)")
     """Words that say that something else is meant."""
 
@@ -79,7 +86,10 @@ class _Named(TextCause):
             if known and known in side:
                 before, after = (self._replaced(text, name) for text, name in self._both(before, after, evidence))
                 break
-        for pattern in self.patterns:
+        built = _BUILT.search(hunk.before) and _BUILT.search(hunk.after)
+        if role.is_settled(hunk) and not built:
+            return before, after  # whom a setting or a script names nobody knows
+        for pattern in self.patterns if built else self.patterns[self.unsaid :]:
             if pattern.search(before) and pattern.search(after):
                 before, after = pattern.sub(_keep, before), pattern.sub(_keep, after)
         return before, after
@@ -121,6 +131,12 @@ _RELEASE: Final = (
 )
 
 
+_BUILT: Final = Pattern(
+    rb"(?i)(?<![a-z])(?:built|build|compil|configured|packaged|generated|created|uname|linux version)"
+)
+"""Words that say that a name is of who built."""
+
+
 class HostName(_Named):
     name = "host-name"
     title = "the name of the machine that built was written into a file"
@@ -130,6 +146,7 @@ class HostName(_Named):
     )
     certainty = 0.9
     observed = "host"
+    unsaid = 1
     records = ("observation:host",)
     patterns = _words(
         rb"(?<![\w.+/<-])(?:[A-Za-z_][\w.+-]+|\0)@(?P<name>[A-Za-z][\w-]*\w)(?![\w-])(?!\.[a-z])",
@@ -149,6 +166,7 @@ class UserName(_Named):
     )
     certainty = 0.92
     observed = "user"
+    unsaid = 1
     records = ("observation:user",)
     patterns = (
         *_words(
@@ -180,6 +198,8 @@ class Kernel(_Named):
     observed = "kernel"
     records = ("observation:kernel",)
     patterns = _words(
+        rb"\bLinux\s(?P<name>[\w.-]+ \d+\.\d+\.\d+\S* #\d+[^\"\n]*?\d\d:\d\d:\d\d"
+        rb"(?: [+-]\d{4}| [A-Z]{3,4})?(?: \d{4})?)(?![\d:])",
         rb"\b(?:kernel(?:[ _-]?(?:version|release))?|uname(?:[ _-]?[ar])?|os[ _-]?(?:release|version)|release|"
         rb"(?:build|host)[ _-]?(?:kernel|os)|(?:system|platform)(?:[ _-]?(?:name|version))?)"
         rb"[\"']?\]?\s*(?::|=>|=|\()\s*[\"'<(\[]?\s*"
@@ -208,6 +228,8 @@ class Uuid(TextCause):
     )
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        if role.is_settled(hunk) and hunk.file.startswith("etc/"):  # whom or what a setting names is no draw
+            return before, after
         for pattern in (self._UUID, self._NAMED):
             if pattern.search(before) and pattern.search(after):
                 before, after = pattern.sub(MARK, before), pattern.sub(MARK, after)
@@ -231,10 +253,16 @@ class Jobs(TextCause):
     )
 
     def mask(self, hunk: Hunk, before: bytes, after: bytes, evidence: Evidence) -> Masked:
+        if role.is_settled(hunk) and not (_MADE.search(before) and _MADE.search(after)):
+            return before, after
         for pattern in self._PATTERNS:
             if pattern.search(before) and pattern.search(after):
                 before, after = pattern.sub(MARK, before), pattern.sub(MARK, after)
         return before, after
+
+
+_MADE: Final = Pattern(rb"(?i)(?<![a-z])(?:make|ninja|makeflags|build|built|compil)")
+"""Words that say that a number of jobs is of the build."""
 
 
 class LineEnds(Cause):

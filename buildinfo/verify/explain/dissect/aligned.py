@@ -1,22 +1,10 @@
-"""Which items of two sequences belong together, in bounded time whatever they hold."""
+"""What two contents share at their ends."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from difflib import SequenceMatcher
 from typing import Final
 
-COMMON: Final = 64
-"""An item with more places on one side times places on the other tells nothing: it only extends what others align."""
 _PIECE: Final = 1 << 12
-
-
-def opcodes(old: Sequence[bytes], new: Sequence[bytes]) -> Sequence[tuple[str, int, int, int, int]]:
-    """As `SequenceMatcher.get_opcodes`, whose time is cubic where items repeat."""
-    first, second = Counter(old), Counter(new)
-    common = {item for item in second if first[item] * second[item] > COMMON}
-    return SequenceMatcher(common.__contains__, old, new, autojunk=False).get_opcodes()
 
 
 def prefix(one: bytes, other: bytes) -> int:

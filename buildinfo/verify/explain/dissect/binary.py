@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
-from typing import Final
+from itertools import accumulate, islice
+from typing import Final, Literal, NamedTuple
 
-from buildinfo.verify.explain.dissect.aligned import opcodes
+from buildinfo.verify.explain.dissect.patience import stretches
 from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.dissect.text import line_hunks
 from buildinfo.verify.explain.hunk import Hunk
 
-MAX_HUNKS: Final = 200
 MAX_STRINGS: Final = 4000
 """Most strings of a side, those that both have left out, that are aligned."""
-MAX_FOUND: Final = 200_000
+MAX_FOUND: Final = 1_000_000
 """Most strings of a side that are looked for."""
 MAX_UNLIKE: Final = 2 << 20
 """Most bytes of unlike pieces that are gone through one by one."""
-FEW: Final = 64
-"""Most bytes that may follow from strings of other lengths."""
-_ODD: Final = re.compile(rb"[^A-Za-z0-9 ./_:-]")
+_HEADER: Final = 64
+"""By how much a length may be larger than what it is of."""
+_MOST_SUMS: Final = 200
+_ORDERS: Final[tuple[Literal["little", "big"], ...]] = ("little", "big")
 _PIECE: Final = 4096
 _GAP: Final = 4
 """Equal bytes between two differing ones that do not part them."""
@@ -38,7 +37,7 @@ def hunks(before: bytes, after: bytes, place: Place, *, name: str = "bytes") -> 
         name: what the hunks are called: a section, for example.
     """
     found = in_place(before, after, place, name) if len(before) == len(after) else _strings(before, after, place, name)
-    yield from islice(found, MAX_HUNKS)
+    yield from found
 
 
 def in_place(before: bytes, after: bytes, place: Place, name: str) -> Iterator[Hunk]:
@@ -48,9 +47,12 @@ def in_place(before: bytes, after: bytes, place: Place, name: str) -> Iterator[H
         if start < last:
             continue
         old, new = _around(before, start, end), _around(after, start, end)
-        if old is not None and new is not None:
+        if old is not None and new is not None and old[0] == new[0]:
             last = max(old[1], new[1])
             yield from line_hunks(before[old[0] : old[1]], after[new[0] : new[1]], "string", name, place)
+            rest = before[old[1] : last], after[new[1] : last]
+            if any(side.strip(b"\0") for side in rest):  # behind the shorter one stands something else
+                yield Hunk("bytes", name, *rest, f"{place.where}@{min(old[1], new[1]):#x}", place.file)
         else:
             yield Hunk(
                 "bytes", name, before[start:end][:400], after[start:end][:400], f"{place.where}@{start:#x}", place.file
@@ -97,65 +99,91 @@ def _around(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     return None
 
 
+class _Piece(NamedTuple):
+    """A printable string, or what stands between two."""
+
+    data: bytes
+    is_text: bool
+
+
 def _strings(before: bytes, after: bytes, place: Place, name: str) -> Iterator[Hunk]:
-    """Contents of unequal lengths: the strings that only one side has, and whether anything else differs."""
-    old, new = strings(before), strings(after)
-    gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
-    for noise in [text for side in (gone, come) for text in side if not _is_written(text)]:
-        gone.pop(noise, None)
-        come.pop(noise, None)
-    count = 0
-    if not gone and not come and old != new:
-        yield place.hunk("order", "strings", b"\n".join(old[:40]), b"\n".join(new[:40]))
-        count += 1
-    for first, second in _aligned(_only(old, gone), _only(new, come)):
-        yield from line_hunks(first, second, "string", name, place)
-        count += 1
-    many = gone.total() + come.total() > FEW  # so much is no text of another length
-    rests = (before, after) if many else (_without(before, gone), _without(after, come))
-    if not count or rests[0] != rests[1]:
-        follows = bool(count) and len(rests[0]) == len(rests[1]) and _few_differ(*rests)
-        yield place.hunk("bytes", name, *rests, follows=follows)
-
-
-def _is_written(text: bytes) -> bool:
-    """Whether somebody may have written a string: in compressed data and code, printable bytes stand by chance."""
-    return len(_ODD.findall(text)) * 4 <= len(text)
-
-
-def _without(data: bytes, taken: Counter[bytes]) -> bytes:
-    """A content without some of its strings."""
-    left = dict(taken)
-
-    def take(match: re.Match[bytes]) -> bytes:
-        count = left.get(match[0], 0)
-        left[match[0]] = count - 1
-        return b"" if count > 0 else match[0]
-
-    return _STRING.sub(take, data) if taken else data
-
-
-def _few_differ(old: bytes, new: bytes) -> bool:
-    """Whether so few bytes differ as hold lengths, places and checksums."""
-    return sum(end - start for start, end in islice(_runs(old, new), FEW)) <= FEW
-
-
-def _only(found: list[bytes], wanted: Counter[bytes]) -> list[bytes]:
-    left = dict(wanted)
-    kept = []
-    for text in found:
-        if left.get(text):
-            left[text] -= 1
-            kept.append(text)
-    return kept[:MAX_STRINGS]
-
-
-def _aligned(old: list[bytes], new: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    if len(old) == len(new):
-        yield from zip(old, new, strict=True)
-        return
-    for tag, a, b, c, d in opcodes(old, new):
-        if tag == "equal":
+    """Contents of unequal lengths: strings and numbers that differ, each with what stands in its place."""
+    old, new = _pieces(before), _pieces(after)
+    found = stretches([piece.data for piece in old], [piece.data for piece in new])
+    paired = [
+        (place_, first, second) for a, b, c, d in found for place_, first, second in _paired(old, new, (a, b), (c, d))
+    ]
+    changed = [len(second) - len(first) for _, first, second in paired if first != second]
+    lengths = _sums(changed) | {len(after) - len(before)}
+    for (at, is_text), first, second in paired:
+        one, other = _uncounted(first, second) if is_text else (first, second)
+        if one == other:
             continue
-        for index in range(max(b - a, d - c)):
-            yield old[a + index] if a + index < b else b"", new[c + index] if c + index < d else b""
+        if is_text and one and other:
+            yield from line_hunks(one, other, "string", name, place)
+        elif not _are_lengths(first, second, lengths, len(before)):
+            yield Hunk("bytes", name, first[:400], second[:400], f"{place.where}@{at:#x}", place.file)
+
+
+def _pieces(data: bytes) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    at = 0
+    for match in _STRING.finditer(data):
+        if match.start() > at:
+            pieces.append(_Piece(data[at : match.start()], is_text=False))
+        pieces.append(_Piece(match[0], is_text=True))
+        at = match.end()
+    if at < len(data):
+        pieces.append(_Piece(data[at:], is_text=False))
+    return pieces
+
+
+Differing = tuple[tuple[int, bool], bytes, bytes]
+"""Where a piece stands in the first content, whether it is a text, and what it is on both sides."""
+
+
+def _paired(old: list[_Piece], new: list[_Piece], olds: tuple[int, int], news: tuple[int, int]) -> Iterator[Differing]:
+    """What stands in each other's place in a stretch; all of it together where that is not told."""
+    first, second = old[slice(*olds)], new[slice(*news)]
+    start = sum(len(piece.data) for piece in old[: olds[0]])
+    if [piece.is_text for piece in first] != [piece.is_text for piece in second]:
+        yield (start, False), b"".join(piece.data for piece in first), b"".join(piece.data for piece in second)
+        return
+    for one, other in zip(first, second, strict=True):
+        if one.data != other.data:
+            yield (start, one.is_text), one.data, other.data
+        start += len(one.data)
+
+
+def _uncounted(old: bytes, new: bytes) -> tuple[bytes, bytes]:
+    """Two texts without a printable byte before each that is its length."""
+    lengths = {side[0] - len(side) for side in (old, new) if side}
+    return (old[1:], new[1:]) if len(lengths) == 1 and old[0] != new[0] and abs(old[0] - len(old)) <= 2 else (old, new)
+
+
+def _sums(changes: list[int]) -> set[int]:
+    """By how much what holds one change, or some behind each other, becomes longer."""
+    found: set[int] = set()
+    for start in range(len(changes) if len(changes) <= _MOST_SUMS else 0):
+        found.update(accumulate(changes[start:]))
+    return found | set(changes)
+
+
+def _are_lengths(old: bytes, new: bytes, lengths: set[int], size: int) -> bool:
+    """Whether numbers that differ are lengths of what became longer or shorter: as much larger, not more than all."""
+    if len(old) != len(new):
+        return False
+    done = 0
+    for start, end in _runs(old, new):
+        if start < done:
+            continue
+        for width, at in ((size_, at) for size_ in (1, 2, 4, 8) for at in range(max(done, end - size_), start + 1)):
+            values = [[int.from_bytes(side[at : at + width], order) for side in (old, new)] for order in _ORDERS]
+            if at + width <= len(old) and any(
+                after - before in lengths and before <= size + _HEADER for before, after in values
+            ):
+                done = at + width
+                break
+        else:
+            return False
+    return True

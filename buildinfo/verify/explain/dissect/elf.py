@@ -8,37 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import islice
 from typing import Final
 
 from buildinfo.verify.explain.dissect import elfdebug, elfstrings
-from buildinfo.verify.explain.dissect.elfcode import refers_elsewhere
 from buildinfo.verify.explain.dissect.elfdynamic import dynamic_hunks
+from buildinfo.verify.explain.dissect.elfproof import Proof
+from buildinfo.verify.explain.dissect.elfsays import table_hunks
 from buildinfo.verify.explain.dissect.elfsymbols import reordered
-from buildinfo.verify.explain.dissect.elftable import Elf, Section, read
+from buildinfo.verify.explain.dissect.elftable import COMPRESSED, Elf, Section, read
 from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.dissect.text import line_hunks
 from buildinfo.verify.explain.hunk import Hunk
 
-MAX_HUNKS: Final = 200
-MAX_SECTIONS_TOLD: Final = 40
-"""Most sections of one side only that are told of."""
 _SIGNED: Final = b"~Module signature appended~\n"
-_DERIVED: Final = re.compile(
-    r"\.(eh_frame|eh_frame_hdr|dynamic|dynsym|symtab|shstrtab|hash|gnu\.hash|got|plt|rel|rela|relr|init_array|fini_array|"
-    r"preinit_array|ctors|dtors|gnu\.version|gnu\.version_[dr]|gcc_except_table|tm_clone_table|ARM\.(exidx|extab)|opd|sframe|"
-    r"itablink|typelink|gosymtab|group|symtab_shndx|eh_frame_entry|note\.gnu\.(build-id|property)|note\.go\.buildid|"
-    r"z?debug_\w+|rustc|rmeta|llvm(bc|cmd)|gnu\.(debug)?lto_.*)(\.|$)"
-)
-"""Sections of offsets, addresses and hashes, which differ as others do."""
-_TEXTS: Final = re.compile(
-    r"\.(l?rodata|srodata|data|sdata|init\.data|init\.rodata|noptrdata|gopclntab|interp|modinfo|note|gnu\.linkonce\.[rd]|"
-    r"GCC\.command\.line|debug_line_str|debug_str|strtab|dynstr|__\w+)"
-)
-"""Sections of data in which texts stand, by how their names begin."""
-_CHECKSUM: Final = re.compile(rb"(?<=\w)\.[0-9a-f]{7,8}$")
-"""What GCC calls the debug information of a unit by, where it optimizes while linking: a checksum over it."""
+_DATA: Final = re.compile(r"\.(?:data|sdata|rodata|init_array|fini_array|interp|note)")
 _TAKEN: Final = re.compile(r"\.z?debug_|\.symtab$")
 _IDENTITIES: Final = re.compile(r"\.note\.(gnu\.build-id|go\.buildid)$")
 _DRAWN: Final = re.compile(r"(?<=17h)[0-9a-f]{16}(?=E)|(?<=\.)[0-9a-f]{4,16}$")
@@ -48,9 +31,9 @@ _DRAWN: Final = re.compile(r"(?<=17h)[0-9a-f]{16}(?=E)|(?<=\.)[0-9a-f]{4,16}$")
 def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     """Sections and their texts (kinds `elf`, `string`, `order`); those that follow come last."""
     old, new = read(before), read(after)
-    found = list(islice(_Files(old, new, place).hunks(before, after), 20 * MAX_HUNKS))
-    found.sort(key=lambda hunk: (hunk.follows, hunk.name != ".comment"))
-    yield from found[:MAX_HUNKS]
+    yield from sorted(
+        _Files(old, new, place).hunks(before, after), key=lambda hunk: (hunk.follows, hunk.name != ".comment")
+    )
 
 
 class _Files:
@@ -63,10 +46,7 @@ class _Files:
         self.gone = [section for key, section in first.items() if key not in second]
         self.come = [section for key, section in second.items() if key not in first]
         self.differing = [pair for pair in self.common if _differ(*pair)]
-        self.told: set[elfstrings.Changed] = set()
-        self.effort = elfstrings.Effort()
-        self.changed: set[str] = set()
-        self.lengths: set[tuple[int, int]] = set()
+        self.told: set[tuple[str, bytes, bytes]] = set()
         self.stripped = any(_TAKEN.match(section.name) for section in (*self.gone, *self.come))
 
     def hunks(self, before: bytes, after: bytes) -> Iterator[Hunk]:
@@ -74,20 +54,39 @@ class _Files:
         if any(self.old.header[key] != self.new.header[key] for key in ("class", "data", "machine")):
             yield from header
             return
-        texts = list(islice((hunk for pair in self.differing for hunk in self._texts(*pair)), 20 * MAX_HUNKS))
-        self.compiler = any(old.name == ".comment" for old, _ in self.differing) or any(map(_names_compilers, texts))
-        self.toolchain = self.compiler or any(map(_tells_of_tools, texts))
-        self.shifting = self._shifts()
-        order = list(self._order())
-        self.reordered = bool(order)
+        proof = Proof(self.old, self.new, self.common, self.place)
+        texts = list(self._once(self._texts()))
+        found = list(self._once(proof.hunks()))
+        self.compiler = any(old.name == ".comment" for old, _ in self.differing) or any(map(_names_compilers, found))
+        self.toolchain = self.compiler or any(map(_tells_of_tools, found))
+        code = list(proof.code_hunks())
         yield from header
         yield from self._presence()
-        yield from (replace(hunk, follows=True) if self._text_follows(hunk) else hunk for hunk in texts)
-        yield from order
+        yield from texts
+        if code and self.toolchain:
+            # What another compiler made of the same source nobody can tell from what it made of another one.
+            names = " ".join(dict.fromkeys(hunk.name for hunk in code)).encode()
+            yield self.place.part("code").hunk("code", "not compared", names, names)
+            yield from (hunk for hunk in found if hunk.kind == "string" or _DATA.match(hunk.name))
+        else:
+            yield from code
+            yield from found
+            yield from self._once(table_hunks(proof))
+        yield from self._order(proof, alone=not (texts or found or code))
         for old, new in self.differing:
             yield from self._section(old, new)
         yield from self._segments()
         yield from self._appended(before, after)
+
+    def _once(self, hunks: Iterator[Hunk]) -> Iterator[Hunk]:
+        """A text that became another one is told once for each section."""
+        for hunk in hunks:
+            if hunk.kind == "string":
+                told = hunk.name, hunk.before, hunk.after
+                if told in self.told:
+                    continue
+                self.told.add(told)
+            yield hunk
 
     def _header(self) -> Iterator[Hunk]:
         for key, value in self.old.header.items():
@@ -96,13 +95,16 @@ class _Files:
                 yield place.hunk("elf", "header", value.encode(), self.new.header[key].encode())
 
     def _presence(self) -> Iterator[Hunk]:
-        """Sections of one side; and those whose names end in random letters."""
+        """Sections of one side; those whose names end in random letters; those of another kind."""
         for old, new in self.common:
             if old.name != new.name:
                 yield self.place.hunk("string", "sections", old.name.encode(), new.name.encode())
-        for section in self.gone[:MAX_SECTIONS_TOLD]:
+            kinds = tuple((section.kind, section.flags & ~COMPRESSED, section.entry) for section in (old, new))
+            if kinds[0] != kinds[1]:
+                yield self.place.part(old.name).hunk("bytes", "header", *(str(kind).encode() for kind in kinds))
+        for section in self.gone:
             yield self._one_sided(section, section.name.encode(), b"")
-        for section in self.come[:MAX_SECTIONS_TOLD]:
+        for section in self.come:
             yield self._one_sided(section, b"", section.name.encode())
 
     def _one_sided(self, section: Section, before: bytes, after: bytes) -> Hunk:
@@ -113,26 +115,17 @@ class _Files:
         follows = follows or bool(re.match(r"\.rela?\.(?!dyn|plt)", section.name))
         return self.place.hunk("elf", "sections", before, after, follows=follows)
 
-    def _shifts(self) -> bool:
-        """Whether texts or tables lie elsewhere than they did, other than because of changed code."""
-        if any(section.allocated for section in (*self.gone, *self.come)):
-            return True
-        return any(
-            old.allocated
-            and not old.code
-            and (old.size != new.size or (_holds_texts(old) and elfstrings.moved(old, new)))
-            for old, new in self.differing
-            if not _DERIVED.match(old.name) or old.size != new.size
-        )
-
-    def _order(self) -> Iterator[Hunk]:
+    def _order(self, proof: Proof, *, alone: bool) -> Iterator[Hunk]:
+        """What lies in another order; data also because of other texts, if there are any."""
         if self.toolchain:
             return
         names = [[pair[side].name for pair in self._listed(side)] for side in (0, 1)]
         if names[0] != names[1]:
             yield self.place.hunk("order", "sections", *("\n".join(side[:200]).encode() for side in names))
-        elif any(old.allocated for old, _ in self.differing) and (laid := reordered(self.old, self.new)):
-            yield self.place.hunk("order", "symbols", laid.before, laid.after, follows=laid.renamed)
+        elif proof.reordered or (alone and proof.moved):
+            laid = reordered(self.old, self.new)
+            shown = (laid.before, laid.after) if laid else (b"", b"")
+            yield self.place.part("code").hunk("order", "symbols", *shown, follows=bool(laid and laid.renamed))
 
     def _listed(self, side: int) -> list[tuple[Section, Section]]:
         """The common sections, in the order of one side; relocations stand where what they relocate stands."""
@@ -142,43 +135,20 @@ class _Files:
             pair for pair in listed if pair[0].name == pair[1].name and pair[0].kind not in ("SHT_GROUP", "SHT_NULL")
         ]
 
-    def _texts(self, old: Section, new: Section) -> Iterator[Hunk]:
-        if old.name in (".comment", ".shstrtab"):
-            return
-        for before, after in elfstrings.changes(*self._strings(old, new), self.effort):
-            if (before, after) in self.told:
+    def _texts(self) -> Iterator[Hunk]:
+        """Texts that other tables refer to: names of libraries, and what Go tells of a build."""
+        for old, new in self.differing:
+            if old.name == ".dynstr":
+                both = elfstrings.strings(old), elfstrings.strings(new)
+            elif old.name == ".go.buildinfo":
+                both = elfdebug.go_build(old), elfdebug.go_build(new)
+            else:
                 continue
-            self.told.add((before, after))
-            tools = elfdebug.PRODUCER.match(before or after) and old.name.startswith((".debug_", ".zdebug_"))
-            name = f"{old.name}:producer" if tools else old.name
-            self.changed.add(old.name)
-            if old.allocated:
-                self.lengths |= {(len(before) + end, len(after) + end) for end in (0, 1)}
-            yield from line_hunks(before, after, "string", name, self.place.part(old.name))
-
-    def _text_follows(self, hunk: Hunk) -> bool:
-        """Names of symbols follow from what was stripped, from what other compilers call, from what they are of."""
-        if hunk.name == ".strtab" and _CHECKSUM.search(hunk.before) and _CHECKSUM.search(hunk.after):
-            return _CHECKSUM.sub(b"", hunk.before) == _CHECKSUM.sub(b"", hunk.after)
-        if self.stripped and hunk.name == ".strtab" and not (hunk.before and hunk.after):
-            return True
-        names = hunk.name in (".strtab", ".dynstr", ".debug_str", ".debug_info", ".zdebug_str")
-        return self.compiler and names and not re.search(rb"/|\.so\b", hunk.before + hunk.after)
-
-    def _strings(self, old: Section, new: Section) -> tuple[list[bytes], list[bytes]]:
-        name = old.name.replace(".zdebug", ".debug")
-        if name == ".debug_line":
-            return elfdebug.line_files(self.old, old), elfdebug.line_files(self.new, new)
-        if name == ".debug_info":
-            return elfdebug.inline(old), elfdebug.inline(new)
-        if name == ".go.buildinfo":
-            return elfdebug.go_build(old), elfdebug.go_build(new)
-        if _holds_texts(old):
-            return elfstrings.strings(old), elfstrings.strings(new)
-        return [], []
+            for before, after in elfstrings.changes(*both):
+                yield from line_hunks(before, after, "string", old.name, self.place.part(old.name))
 
     def _section(self, old: Section, new: Section) -> Iterator[Hunk]:
-        """What differs in a section besides its texts."""
+        """What differs in sections that tell of the build as a whole."""
         name, place = old.name, self.place.part(old.name)
         if old.compressed != new.compressed and old.data == new.data:
             both = (b"compressed" if section.compressed else b"not compressed" for section in (old, new))
@@ -187,33 +157,18 @@ class _Files:
             both = (b"\n".join(dict.fromkeys(filter(None, section.data.split(b"\0")))) for section in (old, new))
             yield place.hunk("elf", name, *both)
         elif name == ".gnu_debuglink":
+            old_name, new_name = (section.data.partition(b"\0")[0] for section in (old, new))
+            if old_name != new_name:
+                yield place.hunk("string", name, old_name, new_name)
             yield place.hunk("elf", name, old.data[-4:], new.data[-4:], follows=True)
         elif name == ".dynamic":
             yield from dynamic_hunks(self.old, old, self.new, new, place)
-        elif old.code:
-            yield place.hunk("elf", name, old.data, new.data, follows=self._code_follows(old, new))
-        elif _holds_texts(old):
-            yield from self._rest(old, new)
         elif _IDENTITIES.match(name):
+            if old.data[:16] != new.data[:16]:
+                yield place.hunk("bytes", name, old.data[:16], new.data[:16])
             yield place.hunk("elf", name, old.data[16:], new.data[16:], follows=True)
-        else:
-            follows = bool(_DERIVED.match(name)) or old.kind == "SHT_NOBITS"
-            if old.allocated and not follows:
-                follows = self.toolchain or self.shifting or self.reordered
-            yield place.hunk("elf", name, old.data, new.data, follows=follows)
-
-    def _rest(self, old: Section, new: Section) -> Iterator[Hunk]:
-        """Numbers beside texts: offsets of what moved; in tables of texts only their order."""
-        follows = self.toolchain or self.shifting or self.reordered or not old.allocated or elfstrings.is_table(old)
-        if old.name in self.changed and (elfstrings.is_table(old) or elfstrings.rest(old) == elfstrings.rest(new)):
-            return
-        yield self.place.part(old.name).hunk("elf", old.name, old.data, new.data, follows=follows)
-
-    def _code_follows(self, old: Section, new: Section) -> bool:
-        """Other compilers, and another order, explain any code; texts that moved only what refers to them."""
-        if self.toolchain or self.reordered:
-            return True
-        return self.shifting and refers_elsewhere(self.old, old, self.new, new, self.lengths)
+        elif old.kind == "SHT_NOBITS" and not self.toolchain:
+            yield place.hunk("bytes", name, b"%d bytes" % old.size, b"%d bytes" % new.size)
 
     def _segments(self) -> Iterator[Hunk]:
         if self.old.segments != self.new.segments:
@@ -252,12 +207,6 @@ def _differ(old: Section, new: Section) -> bool:
     if old.kind == "SHT_NOBITS" and new.kind == "SHT_NOBITS":
         return old.size != new.size and old.allocated
     return old.raw != new.raw or old.compressed != new.compressed
-
-
-def _holds_texts(section: Section) -> bool:
-    if section.code or section.name == ".shstrtab":
-        return False
-    return elfstrings.is_table(section) or bool(_TEXTS.match(section.name) and not _DERIVED.match(section.name))
 
 
 def _names_compilers(hunk: Hunk) -> bool:

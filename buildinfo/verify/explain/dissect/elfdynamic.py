@@ -18,13 +18,28 @@ MAX_ENTRIES: Final = 4096
 _NEEDED: Final = 1
 _FLAGS: Final = {16: "SYMBOLIC", 22: "TEXTREL", 24: "BIND_NOW", 30: "FLAGS", 0x6FFFFFFB: "FLAGS_1"}
 
+STRING_TAGS: Final = frozenset((14, 15, 29))
+"""SONAME, RPATH, RUNPATH: their texts are told by `.dynstr`."""
+SIZES: Final = {
+    2: (".rela.plt", ".rel.plt"),
+    8: (".rela.dyn",),
+    10: (".dynstr",),
+    18: (".rel.dyn",),
+    25: (".init_array",),
+    27: (".init_array",),
+    28: (".fini_array",),
+    33: (".preinit_array",),
+    35: (".relr.dyn",),
+}
+"""Tags that state the size of a section, and which."""
+
 
 def dynamic_hunks(first: Elf, old: Section, second: Elf, new: Section, place: Place) -> Iterator[Hunk]:
-    """Needed libraries in another order (kind `order`), other flags, and that the rest differs, which follows.
+    """Needed libraries in another order (kind `order`), other flags, and that the rest differs.
 
     Names of libraries and run paths are texts of `.dynstr`.
     """
-    before, after = _entries(first, old), _entries(second, new)
+    before, after = entries(first, old), entries(second, new)
     needed = [[value for tag, value in side if tag == _NEEDED] for side in (before, after)]
     names = [_names(elf, values) for elf, values in zip((first, second), needed, strict=True)]
     if names[0] != names[1] and Counter(names[0]) == Counter(names[1]):
@@ -35,7 +50,8 @@ def dynamic_hunks(first: Elf, old: Section, second: Elf, new: Section, place: Pl
     yield place.hunk("elf", old.name, old.data, new.data, follows=True)
 
 
-def _entries(elf: Elf, section: Section) -> list[tuple[int, int]]:
+def entries(elf: Elf, section: Section) -> list[tuple[int, int]]:
+    """The tags and values of a dynamic section."""
     layout = struct.Struct(("<" if elf.little else ">") + ("QQ" if elf.wide else "II"))
     data = section.data
     count = min(len(data) // layout.size, MAX_ENTRIES)

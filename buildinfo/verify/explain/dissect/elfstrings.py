@@ -5,28 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from difflib import SequenceMatcher
-from itertools import takewhile
 from typing import Final
 
 from buildinfo.verify.explain.dissect.elftable import STRINGS, Section
 
-MAX_STRINGS: Final = 4000
-"""Most strings that only one side has; of more the first are looked at."""
 MAX_ALIKE: Final = 40
 """Most strings of a side that are compared each with each."""
-MAX_TOKENS: Final = 2000
-MAX_LONG: Final = 32
-"""Most long strings of one file that are taken apart."""
-_CONTEXT: Final = 40
 LONG: Final = 400
-"""A longer string is taken apart: Go and Rust write their texts one after the other, without an end."""
+"""Bytes of a string by which it is paired."""
 
 _LETTER: Final = rb"(?:[\t\x1b\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2})"
 STRING: Final = re.compile(rb"(?:" + _LETTER + rb"{6,}|(?<=\0)[\w./%:+-][\x20-\x7e]{2,4}(?=\0))")
 """A text among numbers: a short one only if it stands alone."""
-_TOKEN: Final = re.compile(rb"/?[^/\s]+|\s+|/+")
 _NUMBER: Final = re.compile(rb"[0-9a-fA-F]{8,}|\d+")
 _MONTH: Final = re.compile(rb"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b")
 
@@ -48,47 +38,13 @@ def strings(section: Section) -> list[bytes]:
     return STRING.findall(section.data)
 
 
-def rest(section: Section) -> bytes:
-    """What a section holds besides strings, and besides the NULs around them."""
-    return re.sub(rb"\0+", b"\0", STRING.sub(b"", section.data))
-
-
-def moved(old: Section, new: Section) -> bool:
-    """Whether a string that both have lies elsewhere in its section: whoever refers to it has another offset."""
-    if old.size != new.size:
-        return True
-    places: dict[bytes, int] = {}
-    for match in STRING.finditer(old.data):
-        places.setdefault(match[0], match.start())
-    seen: set[bytes] = set()
-    for match in STRING.finditer(new.data):
-        if match[0] in places and match[0] not in seen and places[match[0]] != match.start():
-            return True
-        seen.add(match[0])
-    return False
-
-
-@dataclass(slots=True)
-class Effort:
-    """How many more long strings of a file may be taken apart."""
-
-    left: int = MAX_LONG
-
-
-def changes(old: Iterable[bytes], new: Iterable[bytes], effort: Effort) -> Iterator[Changed]:
+def changes(old: Iterable[bytes], new: Iterable[bytes]) -> Iterator[Changed]:
     """The strings that only one side has, each with the one that it became."""
     first, second = Counter(old), Counter(new)
-    gone = [text for text in first if text not in second][:MAX_STRINGS]
-    come = [text for text in second if text not in first][:MAX_STRINGS]
-    for before, after in _paired(gone, come):
-        if max(len(before), len(after)) > LONG and before and after and effort.left > 0:
-            effort.left -= 1
-            yield from _pieces(before, after)
-        else:
-            yield before, after
+    yield from paired(list((first - second).elements()), list((second - first).elements()))
 
 
-def _paired(gone: list[bytes], come: list[bytes]) -> Iterator[Changed]:
+def paired(gone: list[bytes], come: list[bytes]) -> Iterator[Changed]:
     """Pairs strings that only one side has: by the file that they name, by their form, by how they begin."""
     for key in (_file, _form, _beginning):
         pairs, gone, come = _by(key, gone, come)
@@ -152,28 +108,3 @@ def _shared(one: bytes, other: bytes) -> int:
     """How much two strings share at their beginning."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, both in pairs if both[0] != both[1]), min(len(one), len(other)))
-
-
-def _pieces(before: bytes, after: bytes) -> Iterator[Changed]:
-    """The stretches in which two long strings differ: words, and paths from their beginning to their end."""
-    old, new = _TOKEN.findall(before), _TOKEN.findall(after)
-    start = next((at for at, both in enumerate(zip(old, new, strict=False)) if both[0] != both[1]), 0)
-    start = max(0, start - _CONTEXT)
-    old, new = old[start : start + MAX_TOKENS], new[start : start + MAX_TOKENS]
-    stretches: list[tuple[int, int, int, int]] = []
-    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=True).get_opcodes():
-        if tag == "equal":
-            continue
-        left = _path_tokens(reversed(old[max(0, a - _CONTEXT) : a]))
-        right = _path_tokens(old[b : b + _CONTEXT])
-        stretch = (a - left, b + right, c - left, d + right)
-        if stretches and stretches[-1][1] >= stretch[0]:
-            stretch = (stretches[-1][0], stretch[1], stretches[-1][2], stretch[3])
-            stretches.pop()
-        stretches.append(stretch)
-    yield from ((b"".join(old[a:b]), b"".join(new[c:d])) for a, b, c, d in stretches)
-
-
-def _path_tokens(tokens: Iterable[bytes]) -> int:
-    """How many tokens go on with a path."""
-    return sum(1 for _ in takewhile(lambda token: token.startswith(b"/"), tokens))

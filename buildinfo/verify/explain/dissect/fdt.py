@@ -7,8 +7,10 @@ and `signature` in it that follow from it.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,13 +22,13 @@ from buildinfo.verify.explain.hunk import Hunk
 MAX_NODES: Final = 200_000
 MAX_PROPERTIES: Final = 500_000
 MAX_DEPTH: Final = 64
-MAX_HUNKS: Final = 400
 MAX_PATHS: Final = 64 << 20
 """Most letters of the paths of all nodes."""
 _HEADER: Final = struct.Struct(">10I")
 _BEGIN, _END, _PROPERTY, _NOP, _LAST = 1, 2, 3, 4, 9
 _WORD: Final = struct.Struct(">I")
 _CHECKED: Final = re.compile(r"/(hash|signature|digest|cipher|checksum)[^/]*$")
+_HASHED: Final = re.compile(r"/hash[^/]*$")
 _LAYOUT: Final = frozenset(("data-size", "data-offset", "data-position", "image-pos", "size", "offset"))
 _SIGNED: Final = frozenset(("value", "signer-name", "signer-version", "hashed-nodes", "hashed-strings"))
 
@@ -43,13 +45,12 @@ class Tree:
 def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     """Properties (kind `fdt`; `timestamp` in seconds since 1970), nodes of one side, and the hunks of the contents."""
     old, new = read(before), read(after)
-    count = 0
     for path in dict.fromkeys((*old.nodes, *new.nodes)):
-        for hunk in _node(path, old.nodes.get(path), new.nodes.get(path), place):
-            yield hunk
-            count += 1
-            if count >= MAX_HUNKS:
-                return
+        if all(_holds(data, tree, path) for data, tree in ((before, old), (after, new))):
+            yield from _node(path, old.nodes.get(path), new.nodes.get(path), place)
+        else:
+            values = (tree.nodes.get(path, {}).get("value", b"") for tree in (old, new))
+            yield place.part(path).hunk("bytes", "checksum that does not hold", *values)
     if old.reserved != new.reserved:
         yield place.hunk("fdt", "memory reservations", old.reserved, new.reserved)
     if list(old.nodes) != list(new.nodes) and sorted(old.nodes) == sorted(new.nodes):
@@ -139,6 +140,22 @@ def _node(path: str, old: dict[str, bytes] | None, new: dict[str, bytes] | None,
             yield inside.hunk("fdt", name, first.rstrip(b"\0"), second.rstrip(b"\0"), follows=_follows(path, name))
         else:
             yield inside.hunk("fdt", name, first or b"", second or b"", follows=_follows(path, name))
+
+
+def _holds(data: bytes, tree: Tree, path: str) -> bool:
+    """Whether the checksum that a node states of the image above it is right; so is one that is not understood."""
+    node = tree.nodes.get(path, {})
+    algorithm = node.get("algo", b"").rstrip(b"\0").decode("ascii", "replace")
+    value = node.get("value")
+    above = path.rpartition("/")[0]
+    if value is None or above not in tree.nodes or not _HASHED.search(path):
+        return True
+    content = tree.nodes[above].get("data") or _content(data, tree, above)
+    if algorithm == "crc32":
+        return value == zlib.crc32(content).to_bytes(4, "big")
+    if algorithm in ("md5", "sha1", "sha256", "sha384", "sha512"):
+        return value == hashlib.new(algorithm, content, usedforsecurity=False).digest()
+    return True
 
 
 def _seconds(value: bytes | None) -> bytes:

@@ -43,6 +43,10 @@ def _detached(head: bytes) -> bool:
     )
 
 
+def _pickle(head: bytes) -> bool:
+    return head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
+
+
 FORMATS: Final = (
     Format("elf", _magic(b"\x7fELF"), "elf"),
     Format("compressed", _magic(b"\x1f\x8b\x08", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"BZh"), "compressed"),
@@ -61,6 +65,7 @@ FORMATS: Final = (
     Format("pe", _magic(b"MZ"), "pe"),
     Format("font", _magic(b"\0\1\0\0", b"OTTO", b"true"), "sfnt"),
     Format("rcc", _magic(b"qres"), "rcc"),
+    Format("pickle", _pickle, "pickle"),
     Format("header", is_known, "headers"),
     Format("signature", _detached, "detached"),
     Format("iso9660", _magic(b"CD001", at=0x8001), "iso9660"),

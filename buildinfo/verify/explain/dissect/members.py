@@ -11,8 +11,6 @@ from typing import Final
 from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.hunk import Hunk
 
-MAX_FIELDS: Final = 30
-"""Most members whose headers are told of, for each field."""
 MAX_MEMBERS: Final = 200_000
 MEMBER: Final = 4000
 """What a member takes, in bytes that could be unpacked meanwhile."""
@@ -23,11 +21,13 @@ _HASH: Final = re.compile(rb"(?<![0-9A-Za-z])[0-9a-f]{8,64}(?![0-9A-Za-z])")
 
 @dataclass(slots=True, eq=False)
 class Member:
-    """One member: `fields` of its header that are compared, and its content as far as it can be had."""
+    """One member: `fields` of its header that are compared, its content as far as it can be had, and where it begins
+    where anything refers to that."""
 
     name: bytes
     fields: dict[str, bytes] = field(default_factory=dict)
     content: bytes = b""
+    offset: int = 0
 
 
 def most_members(place: Place) -> int:
@@ -58,9 +58,8 @@ def compare(kind: str, old: Sequence[Member], new: Sequence[Member], place: Plac
     for member in come:
         if id(member) not in told_of:
             yield place.hunk("member", kind, b"", member.name)
-    told: dict[str, int] = {}
     for before, after in pairs:
-        yield from _fields(kind, before, after, place, told)
+        yield from _fields(kind, before, after, place)
     for before, after in pairs:
         yield from place.inside(before.name.decode("utf-8", "surrogateescape"), before.content, after.content)
 
@@ -88,11 +87,9 @@ def _numbered(members: Sequence[Member]) -> dict[tuple[bytes, int], Member]:
     return numbered
 
 
-def _fields(kind: str, old: Member, new: Member, place: Place, told: dict[str, int]) -> Iterator[Hunk]:
+def _fields(kind: str, old: Member, new: Member, place: Place) -> Iterator[Hunk]:
     name = old.name.decode("utf-8", "surrogateescape")
     for key in dict.fromkeys([*old.fields, *new.fields]):
         before, after = old.fields.get(key, b""), new.fields.get(key, b"")
         if before != after:
-            told[key] = told.get(key, 0) + 1
-            if told[key] <= MAX_FIELDS:
-                yield place.part(name).hunk(kind, key, before, after)
+            yield place.part(name).hunk(kind, key, before, after)

@@ -20,6 +20,10 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     """
     old, new = _entries(before), _entries(after)
     found = False
+    tables = [(list(entries), _hashed(data)) for entries, data in ((old, before), (new, after))]
+    if tables[0][0] == tables[1][0] and tables[0][1] != tables[1][1]:
+        found = True
+        yield place.part("tables").hunk("bytes", "mo", tables[0][1], tables[1][1])
     headers = _fields(old.pop(b"", b"")), _fields(new.pop(b"", b""))
     for key in dict.fromkeys([*headers[0], *headers[1]]):
         values = headers[0].get(key, b""), headers[1].get(key, b"")
@@ -32,6 +36,14 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
             yield place.hunk("text", "mo", old.get(key, b""), new.get(key, b""))
     if not found:
         yield place.hunk("mo", "layout", before[:28], after[:28])
+
+
+def _hashed(data: bytes) -> bytes:
+    """The tables by which texts are found, whose size and content follow from the originals."""
+    order = "<" if data[:4] == b"\xde\x12\x04\x95" else ">"
+    count, originals = struct.unpack_from(f"{order}2I", data, 8)
+    size, offset = struct.unpack_from(f"{order}2I", data.ljust(28, b"\0"), 20)
+    return data[4:8] + data[originals : originals + 8 * count] + data[offset : offset + 4 * size]
 
 
 def _fields(header: bytes) -> dict[bytes, bytes]:

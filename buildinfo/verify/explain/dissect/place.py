@@ -18,6 +18,10 @@ WINDOW: Final = 400
 """Most bytes of a value in a hunk."""
 
 
+_RAW: Final = frozenset(("bytes", "elf"))
+_WHOLE: Final = frozenset((".comment", "sections", "flags", "segments"))
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """The place of two contents that differ.
@@ -53,8 +57,8 @@ class Place:
         return replace(self, where=f"{self.where}:{name}" if self.where else name)
 
     def hunk(self, kind: str, name: str, before: bytes, after: bytes, *, follows: bool = False) -> Hunk:
-        """One value here; of long ones what stands around the first byte that differs."""
-        if max(len(before), len(after)) > WINDOW:
+        """One value here; of long bytes, which no cause reads, what stands around the first one that differs."""
+        if kind in _RAW and name not in _WHOLE and max(len(before), len(after)) > WINDOW:
             shared = prefix(before, after)
             start = 0 if shared == min(len(before), len(after)) else max(0, shared - WINDOW // 4)
             before, after = before[start : start + WINDOW], after[start : start + WINDOW]

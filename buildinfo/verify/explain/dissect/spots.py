@@ -7,7 +7,6 @@ follows only where it holds on both sides.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
@@ -18,8 +17,6 @@ from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.hunk import Hunk
 
 MAX_SPOTS: Final = 100_000
-MAX_TOLD: Final = 30
-"""Most fields that are told of each kind."""
 
 What = Literal["time", "id", "sum"]
 Rest = Callable[[bytes, bytes, Place], Iterator[Hunk]]
@@ -66,12 +63,8 @@ def compare(
     old, new = _found(spots, before), _found(spots, after)
     if [spot[:4] for spot in old] != [spot[:4] for spot in new]:
         raise FormatError(f"the two have different fields ({form})")
-    told: Counter[str] = Counter()
     for first, second in zip(old, new, strict=True):
         if before[first.start : first.end] == after[second.start : second.end]:
-            continue
-        told[first.what] += 1
-        if told[first.what] > MAX_TOLD:
             continue
         if first.what != "sum":
             yield place.part(first.name).hunk("field", f"{form}:{first.what}", first.shown, second.shown)

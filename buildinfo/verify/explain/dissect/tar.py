@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from buildinfo.apk.tar import TarReader
 from buildinfo.apk.tarheader import BLOCK
@@ -10,6 +12,11 @@ from buildinfo.errors import FormatError
 from buildinfo.verify.explain.dissect.members import Member, compare, most_members
 from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.hunk import Hunk
+
+_TOLD: Final = re.compile(
+    r"(?:path|linkpath|size|uid|gid|uname|gname|mtime|atime|ctime|comment|charset|hdrcharset|APK-TOOLS\..*)$"
+)
+"""Extended records that are told of by the fields that they stand for, or that say nothing of a member."""
 
 
 def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
@@ -46,6 +53,8 @@ def _members(data: bytes, most: int) -> list[Member]:
             "target": member.linkname.encode("utf-8", "surrogateescape"),
             "atime": member.pax.get("atime", b""),
             "ctime": member.pax.get("ctime", b""),
+            "device": b"%d,%d" % (member.devmajor, member.devminor) if member.type in ("char", "block") else b"",
+            "records": b"\n".join(f"{k}=".encode() + v for k, v in sorted(member.pax.items()) if not _TOLD.match(k)),
             "size": b"" if member.type == "file" else _stated(member.raw_headers[-BLOCK:], member.pax),
         }
         members.append(Member(member.name.encode("utf-8", "surrogateescape"), fields, b"".join(content)))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Final
 
-from buildinfo.verify.explain.dissect.aligned import opcodes, prefix, suffix
+from buildinfo.verify.explain.dissect.jsontext import spread
+from buildinfo.verify.explain.dissect.longline import pieces
+from buildinfo.verify.explain.dissect.patience import stretches
 from buildinfo.verify.explain.dissect.place import Place
 from buildinfo.verify.explain.hunk import Hunk
 
@@ -16,19 +17,12 @@ GENERATED: Final = "+generated"
 """Behind the flavor of a text that says that a program made it."""
 FEWEST: Final = 3
 """Fewest items in other places that are an order: two exchanged words or lines are an edit."""
-MAX_HUNKS: Final = 300
-"""Most differing lines of one file that are looked at."""
-MAX_COMPARED: Final = 3000
-"""Most lines on a side that are aligned; beyond it they are taken in turn."""
 SOME: Final = "some lines"
 """Name of the order of lines where others differ as well: it counts only if those are explained."""
 MAX_LINES: Final = 200_000
 """Most lines of a text; what has more is looked at as bytes."""
-MAX_ORDERED: Final = 1 << 16
-"""Most bytes of a line whose values may stand in another order."""
-MAX_LINE: Final = 4000
-"""Most bytes of a line that are looked at."""
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9_./@:+~%$-]+")
+_PROPERTY: Final = re.compile(rb"([\w.$-]+)\s*[=:]\s*(?:[^\\]|\\[^\r\n])*")
 _MADE: Final = re.compile(
     rb"(?i)generated (by|using|with|from|on|automatically)|auto-?generated|do not (modify|edit)|name=.?generator|"
     rb"generator:|produced by|created (by|with|using)|doxygen|pod::man|help2man|docbook|asciidoctor|javadoc|%PDF-|%!PS|"
@@ -79,16 +73,31 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
     if list(filter(None, old)) == list(filter(None, new)):
         yield place.hunk("text", "empty lines", b"%d lines" % len(old), b"%d lines" % len(new))
         return
+    ordered = spread(before, after, place) if name.startswith("json") or place.name.endswith(".json") else None
+    if ordered is not None:
+        told, old, new = ordered
+        yield from told
+    elif sorted_entries(place.name, old, new):
+        yield place.hunk("order", "entries", before, after)
+        return
     if moved(old, new):
         yield _order(place, old, new)
         return
-    yield from islice(_blocks(old, new, name, place), MAX_HUNKS)
+    yield from _blocks(old, new, name, place)
+
+
+def sorted_entries(name: str, old: Sequence[bytes], new: Sequence[bytes]) -> bool:
+    """Whether two files of properties hold the same entries, each on a line of its own, no key twice."""
+    if not name.endswith(".properties") or Counter(old) != Counter(new):
+        return False
+    keys = [match[1] for line in old if (match := _PROPERTY.fullmatch(line))]
+    whole = all(not line or line.startswith(b"#") or _PROPERTY.fullmatch(line) for line in old)
+    return whole and len(keys) == len(set(keys))
 
 
 def moved(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
-    """Whether the same lines stand in another order; the comma that ends all items but the last does not count."""
-    before, after = list(map(_bare, old)), list(map(_bare, new))
-    return _displaced(before, after) and Counter(before) == Counter(after)
+    """Whether the same lines stand in another order."""
+    return _displaced(old, new) and Counter(old) == Counter(new)
 
 
 def _displaced(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
@@ -97,26 +106,9 @@ def _displaced(old: Sequence[bytes], new: Sequence[bytes]) -> bool:
 
 
 def line_hunks(before: bytes, after: bytes, kind: str, name: str, place: Place) -> Iterator[Hunk]:
-    """One line on both sides: its values, or their order."""
-    if max(len(before), len(after)) > MAX_ORDERED:
-        yield place.hunk(kind, name, *_cut(before, after))
-        return
-    old, new = _TOKEN.findall(before), _TOKEN.findall(after)
-    if _displaced(old, new) and sorted(old) == sorted(new) and _TOKEN.sub(b"", before) == _TOKEN.sub(b"", after):
-        yield place.hunk("order", "tokens", before, after)
-    else:
-        yield place.hunk(kind, name, *_cut(before, after))
-
-
-def _cut(before: bytes, after: bytes) -> tuple[bytes, bytes]:
-    """Two lines; of long ones what stands around their differences, to the same bounds."""
-    if max(len(before), len(after)) <= MAX_LINE // 10:
-        return before, after
-    start = prefix(before, after)
-    end = suffix(before, after, min(len(before), len(after)) - start)
-    start = max(0, start - 100)
-    end = max(0, end - 100)
-    return before[start : len(before) - end][:MAX_LINE], after[start : len(after) - end][:MAX_LINE]
+    """One line on both sides; of a long one each stretch that differs."""
+    for old, new in pieces(before, after):
+        yield place.hunk(kind, name, old, new)
 
 
 def _shared(before: Sequence[object], after: Sequence[object]) -> tuple[int, int]:
@@ -132,40 +124,21 @@ def _shared(before: Sequence[object], after: Sequence[object]) -> tuple[int, int
 
 
 def _blocks(old: list[bytes], new: list[bytes], name: str, place: Place) -> Iterator[Hunk]:
-    start, end = _shared(old, new)
-    old, new = old[start : len(old) - end], new[start : len(new) - end]
-    pairs = list(_pairs(old, new))
-    gone = Counter(_bare(line) for before, _ in pairs for line in before)
-    come = Counter(_bare(line) for _, after in pairs for line in after)
+    pairs = [(old[a:b], new[c:d]) for a, b, c, d in stretches(old, new)]
+    gone = Counter(line for before, _ in pairs for line in before)
+    come = Counter(line for _, after in pairs for line in after)
     wandered = gone & come
     for blank in [line for line in wandered if len(line) < 3]:
         del wandered[blank]
-    sides = [line for before, _ in pairs for line in before], [line for _, after in pairs for line in after]
-    if wandered and _displaced(*([bare for line in side if (bare := _bare(line)) in wandered] for side in sides)):
-        lines = sorted(wandered)
+    sides = [[line for pair in pairs for line in pair[side] if line in wandered] for side in (0, 1)]
+    if wandered and _displaced(*sides):
         name_of_order = "lines" if gone == come else SOME
-        yield place.hunk("order", name_of_order, b"\n".join(lines[:20]), b"\n".join(reversed(lines[:20])))
+        yield place.hunk("order", name_of_order, *(b"\n".join(side) for side in sides))
     else:
         wandered.clear()
     left = [dict(wandered), dict(wandered)]
     for before, after in pairs:
         yield from _paired(_without(before, left[0]), _without(after, left[1]), name, place)
-
-
-def _pairs(old: list[bytes], new: list[bytes]) -> Iterator[tuple[list[bytes], list[bytes]]]:
-    """The stretches in which two lists of lines differ."""
-    if len(old) == len(new) or max(len(old), len(new)) > MAX_COMPARED:
-        same = len(old) == len(new)
-        if same and sum(before != after for before, after in zip(old, new, strict=True)) * 2 <= len(old) + 2:
-            yield from (([b], [a]) for b, a in zip(old, new, strict=True) if b != a)
-            return
-        if max(len(old), len(new)) > MAX_COMPARED:
-            gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
-            yield list(gone.elements()), list(come.elements())
-            return
-    for tag, a, b, c, d in opcodes(old, new):
-        if tag != "equal":
-            yield old[a:b], new[c:d]
 
 
 def _paired(old: list[bytes], new: list[bytes], name: str, place: Place) -> Iterator[Hunk]:
@@ -205,20 +178,15 @@ def _likeness(one: bytes, other: bytes) -> float:
 def _without(lines: list[bytes], moved: dict[bytes, int]) -> list[bytes]:
     kept = []
     for line in lines:
-        bare = _bare(line)
-        if moved.get(bare):
-            moved[bare] -= 1
+        if moved.get(line):
+            moved[line] -= 1
         else:
             kept.append(line)
     return kept
 
 
-def _bare(line: bytes) -> bytes:
-    return line.removesuffix(b"\r").removesuffix(b",")
-
-
 def _order(place: Place, old: list[bytes], new: list[bytes]) -> Hunk:
     start, end = _shared(old, new)
     return place.hunk(
-        "order", "lines", b"\n".join(old[start : len(old) - end][:40]), b"\n".join(new[start : len(new) - end][:40])
+        "order", "lines", b"\n".join(old[start : len(old) - end]), b"\n".join(new[start : len(new) - end])
     )
