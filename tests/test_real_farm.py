@@ -129,17 +129,21 @@ def test_apk_2_installs_it_as_well(real: Make, real_key: Path, tmp_path: Path) -
 
 # Killed at the nth rename that puts something into the folder of packages: a package, the record, the index.
 _AT_RENAME = """\
-import os, pathlib, sys
+import os, sys
 from buildinfo.cli import main
 left = int(sys.argv[1])
-def replace(self, target, old=pathlib.Path.replace):
+def watch(event, words):
     global left
+    if event != "os.rename":
+        return
+    _, target, _, folder = words
+    if folder >= 0:
+        target = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), target)
     if "/packages/" in str(target):
         left -= 1
         if left < 0:
             os.kill(os.getpid(), 9)
-    return old(self, target)
-pathlib.Path.replace = replace
+sys.addaudithook(watch)
 main(["finalize"])
 """
 
