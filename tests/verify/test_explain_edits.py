@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import marshal
+import struct
 import tarfile
 import zipfile
+import zlib
 from importlib.util import MAGIC_NUMBER
 
 import pytest
@@ -170,3 +172,32 @@ def test_the_hunks_of_a_long_line_are_all_that_differs() -> None:
         assert old.count(hunk.before) == 1
         old = old.replace(hunk.before, hunk.after)
     assert old == new
+
+
+def java(version: int, text: bytes, number: int) -> bytes:
+    pool = b"\1" + len(text).to_bytes(2, "big") + text + b"\3" + number.to_bytes(4, "big")
+    return b"\xca\xfe\xba\xbe\0\0" + version.to_bytes(2, "big") + b"\0\3" + pool + bytes(version)
+
+
+def test_texts_and_numbers_of_a_class_for_another_java_are_compared() -> None:
+    assert of(java(52, b"hello", 7), java(61, b"hello", 7), "usr/share/A.class") == {"compiler"}
+    assert of(java(52, b"hello", 7), java(61, b"hallo", 7), "usr/share/A.class") == {"compiler", "unknown"}
+    assert of(java(52, b"hello", 7), java(61, b"hello", 9), "usr/share/A.class") == {"compiler", "unknown"}
+
+
+def uimage(time: int, data: bytes, more: int = 0) -> bytes:
+    checksum = (zlib.crc32(data) + more) & 0xFFFFFFFF
+    fields = struct.pack(">7I4B32s", 0x27051956, 0, time, len(data), 0, 0, checksum, 5, 2, 2, 0, b"hello")
+    return fields[:4] + struct.pack(">I", zlib.crc32(fields)) + fields[8:] + data
+
+
+def test_a_checksum_that_does_not_hold_follows_from_nothing() -> None:
+    old = uimage(1706933106, b"a" * 99)
+    assert of(old, uimage(1707631690, b"a" * 99), "boot/uImage") == {"image-time"}
+    assert "unknown" in of(old, uimage(1707631690, b"a" * 99, 1), "boot/uImage")
+
+
+def test_modes_of_compiled_python_that_there_are_not() -> None:
+    old, new = compiled("a"), compiled("a")
+    assert of(old, new[:4] + b"\x03" + new[5:], "usr/lib/hello/x.pyc") == {"pyc-flags"}
+    assert "unknown" in of(old, new[:4] + b"\xab" + new[5:], "usr/lib/hello/x.pyc")

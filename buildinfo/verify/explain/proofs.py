@@ -103,8 +103,9 @@ LIMITS: Final[dict[str, Limits]] = {
     "rust-metadata": Limits("hashes in symbols of crates", "their values", "a symbol that is found by its hash"),
     "compiler": Limits(
         "what compilers write of themselves",
-        "their names and versions; code that differs is `unknown`, data is compared",
-        "nothing: another code is never explained by it",
+        "their names and versions; code that differs is `unknown`, data is compared; of classes for another Java texts "
+        "and numbers are",
+        "changed operations of a class for another Java, which are not compared",
     ),
     "date-macro": Limits(
         "__DATE__, __TIME__, __TIMESTAMP__ in a string", "dates near the builddate", "such a constant"

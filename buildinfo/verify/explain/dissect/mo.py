@@ -48,7 +48,7 @@ def _hashed(data: bytes) -> bytes:
 
 def _fields(header: bytes) -> dict[bytes, bytes]:
     lines = (line.partition(b":") for line in header.split(b"\n") if line)
-    return {name: value.strip() for name, _, value in lines}
+    return {name: value.removeprefix(b" ") for name, _, value in lines}
 
 
 def _entries(data: bytes) -> dict[bytes, bytes]:

@@ -5,6 +5,7 @@ Source: U-Boot's `include/image.h`, `struct legacy_img_hdr`; all numbers are big
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from typing import Final
 
@@ -39,6 +40,19 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
             old, new = old.rstrip(b"\0"), new.rstrip(b"\0")
         elif name in ("time", "size"):
             old, new = (b"%d" % int.from_bytes(side, "big") for side in (old, new))
-        if old != new:
+        if old != new and follows and not (_holds(before, name) and _holds(after, name)):
+            yield place.part(name).hunk("bytes", f"{name} that does not hold", old, new)
+        elif old != new:
             yield place.part(name).hunk("uimage", name, old, new, follows=follows)
     yield from place.inside("data", before[HEADER:], after[HEADER:])
+
+
+def _holds(data: bytes, name: str) -> bool:
+    """Whether a size or checksum is right."""
+    size, checksum = (int.from_bytes(data[at : at + 4], "big") for at in (12, 24))
+    if name == "header checksum":
+        header = data[:4] + bytes(4) + data[8:HEADER]
+        return zlib.crc32(header).to_bytes(4, "big") == data[4:8]
+    if name == "size":
+        return HEADER + size <= len(data)
+    return zlib.crc32(data[HEADER : HEADER + size]) == checksum
