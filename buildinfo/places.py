@@ -370,6 +370,22 @@ def find_file(path: str | os.PathLike[str], start: Folder | None = None) -> Plac
     return found
 
 
+def find_name(path: str | os.PathLike[str]) -> Place:
+    """As `find_file`, but where a link has that name it is the place: what is put there replaces it.
+
+    Raises:
+        UnreadableError: a link on the way may not be followed.
+        OSError: it leads nowhere.
+    """
+    above, name = os.path.split(os.fspath(path))
+    if name in ("", ".", ".."):
+        return find_file(path)
+    folder = find(above or ".")
+    if not isinstance(folder, Folder):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), above)
+    return Place(folder, name, os.fspath(path))
+
+
 def _require_trusted(status: os.stat_result, folder: Folder, name: str, path: str) -> None:
     """Refuses a link that another user may have put there; see the module."""
     if _is_trusted(status.st_uid) or is_ours_alone(os.fstat(folder.descriptor)):

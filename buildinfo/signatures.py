@@ -19,7 +19,7 @@ from buildinfo.errors import FormatError, IntegrityError, SignatureError, Unread
 from buildinfo.model import as_text
 from buildinfo.normalize.place import beside, later_than_index
 from buildinfo.opening import open_file
-from buildinfo.places import find_file
+from buildinfo.places import find_file, find_name
 from buildinfo.signature_report import SignatureEntry, SignatureFile, SignatureResult
 
 NOT_VERIFIED = "signature not verified"
@@ -235,7 +235,7 @@ def _result(
 def _put(source: Path, target: Path, write: Callable[[IO[bytes]], None]) -> None:
     """Writes a file that is there whole or not at all."""
     try:
-        place, original = find_file(target), find_file(source)
+        place, original = find_file(target) if target == source else find_name(target), find_file(source)
         with original.opened() as file:
             there = place.status()
             same = there is not None and os.path.samestat(there, file.status)
