@@ -264,7 +264,7 @@ def _examine(place: Place, request: Request, loose: bool, vouched: Mapping[str, 
         elif kind is not None:
             file.seek(0)
             data = result = file.read(opened.size)
-            policy = request.policy()._replace(vouched=vouched, paths=())
+            policy = request.policy()._replace(vouched=vouched, paths=tuple(_kept_inside(place.path, request.keep)))
             job = Job(policy, "", report, Budget.of(len(data)), source_time=lambda: _source_time(place, request))
             try:
                 result = normalize_content(data, job, strict=loose)
@@ -279,6 +279,14 @@ def _examine(place: Place, request: Request, loose: bool, vouched: Mapping[str, 
     changed = result is not data
     done = _result(place.path, changed, request, reason, report)
     return Examined(done, report.digests or {}, result if changed else None, _mark(opened.status) if changed else ())
+
+
+def _kept_inside(path: str, patterns: Iterable[str]) -> Iterator[str]:
+    """Of patterns `OUTER!/INNER` whose first part a file matches, the other."""
+    for pattern in patterns:
+        outer, inside, inner = pattern.partition("!/")
+        if inside and matching(f"/{path}", (f"*/{outer.lstrip('/')}",)):
+            yield inner
 
 
 def _kind(file: BinaryIO, head: bytes, opened: Opened) -> Kind | None:

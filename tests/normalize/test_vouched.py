@@ -264,15 +264,20 @@ def test_paths_that_the_user_names_stay(tmp_path: Path, capsys: pytest.CaptureFi
     assert now["usr/a.gz"] == data and now["usr/b.gz"] != data
 
 
-def test_a_manifest_that_the_user_names_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pattern", ["*!/META-INF/*", "usr/a.jar!/META-INF/MANIFEST.MF"])
+def test_a_manifest_that_the_user_names_stays(tmp_path: Path, pattern: str) -> None:
     """Paths lead into archives, and to what is edited in them without being an archive."""
     manifest = b"Manifest-Version: 1.0\r\nBuilt-By: root\r\nMain-Class: A\r\n\r\n"
     jar = zipped({"META-INF/MANIFEST.MF": manifest, "b": b"x"})
     package = packed(tmp_path / "a-1-r0.apk", {"usr/a.jar": jar})
-    assert main([*WORDS, "--keep-path", "*!/META-INF/*", str(package)]) == 0
-    with zipfile.ZipFile(io.BytesIO(unpacked(package)["usr/a.jar"])) as archive:
-        assert archive.read("META-INF/MANIFEST.MF") == manifest
-        assert archive.getinfo("b").date_time != zipfile.ZipFile(io.BytesIO(jar)).getinfo("b").date_time
+    spread(tmp_path / "tree", {"usr/a.jar": jar, "usr/b.jar": jar})
+    assert main([*WORDS, "--keep-path", pattern, str(package), str(tmp_path / "tree")]) == 0
+    for made in (unpacked(package)["usr/a.jar"], collected(tmp_path / "tree")["usr/a.jar"]):
+        with zipfile.ZipFile(io.BytesIO(made)) as archive:
+            assert archive.read("META-INF/MANIFEST.MF") == manifest
+            assert archive.getinfo("b").date_time != zipfile.ZipFile(io.BytesIO(jar)).getinfo("b").date_time
+    with zipfile.ZipFile(tmp_path / "tree/usr/b.jar") as archive:
+        assert (archive.read("META-INF/MANIFEST.MF") == manifest) == pattern.startswith("*")
 
 
 def test_many_files_by_many_processes_keep_the_same(tmp_path: Path) -> None:
