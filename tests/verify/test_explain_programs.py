@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from explaining import causes, run
 
+from buildinfo.verify.explain.dissect.elfalign import align_texts
+from buildinfo.verify.explain.dissect.elfmap import Map
+
 Gcc = Callable[..., bytes]
 MAIN = """
 #include <stdio.h>
@@ -103,3 +106,12 @@ def test_an_edit_behind_many_paths(gcc: Gcc) -> None:
     before, after = gcc(other=many("/home/ann/hello")), gcc(other=many("/builds/hello"))
     assert causes(before, after) == {"build-path"}
     assert causes(before, gcc(other=many("/builds/hello"), LIMIT="43")) == {"build-path", "unknown"}
+
+
+def test_a_path_that_a_linker_puts_elsewhere_among_texts_is_found_there() -> None:
+    """Texts stand in an order that their hashes give: with another path each may change its place."""
+    table = Map()
+    align_texts(b"library.c\0/a/first/src\0int\0", b"/b/second/src\0int\0library.c\0", table)
+    table.close()
+    assert [table.shown(at) for at in (0, 10, 23)] == [18, 0, 14]
+    assert not table.same(10, 14)

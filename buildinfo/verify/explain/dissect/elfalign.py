@@ -224,7 +224,7 @@ def align_texts(old: bytes, new: bytes, table: Map) -> list[Gap]:
     for at, piece in enumerate(sides[0].pieces):
         if places.get(piece):
             other = places[piece].pop(0)
-            table.add(sides[0].starts[at], sides[1].starts[other], len(piece) + 1)
+            table.add(sides[0].starts[at], sides[1].starts[other], len(piece) + 1, end=False)
         else:
             left.append(at)
     rest = sorted(at for found in places.values() for at in found)

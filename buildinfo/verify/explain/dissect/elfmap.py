@@ -31,11 +31,13 @@ class Map:
     _starts: list[int] = field(default_factory=list)
     _places: list[int] = field(default_factory=list)
 
-    def add(self, old: int, new: int, size: int) -> None:
+    def add(self, old: int, new: int, size: int, *, end: bool = True) -> None:
+        """A piece that is the same; `end`: what comes behind it in the one comes behind it in the other."""
         if size > 0:
             self.blocks.append((old, new, size))
         self.point(old, new)
-        self.point(old + size, new + size)
+        if end:
+            self.point(old + size, new + size)
 
     def point(self, old: int, new: int) -> None:
         self.points.setdefault(old, set()).add(new)
