@@ -14,6 +14,7 @@ MAX_OBJECTS: Final = 400_000
 _DEEPEST: Final = 150
 _REF: Final = 0x80
 _TEXTS: Final = b"aAzZut"
+_INTERNED: Final = b"AZt"
 _SETS: Final = b"<>"
 
 Objects = tuple[bytes, ...]
@@ -69,10 +70,10 @@ class Reader:
         if kind in b"NTF.S0":
             return (bytes((kind,)),), at
         if kind in b"zZ":
-            return (b"t" + data[at + 1 : at + 1 + data[at]],), at + 1 + data[at]
+            return _text(kind, data[at + 1 : at + 1 + data[at]]), at + 1 + data[at]
         if kind in b"stuaA":
             end = at + 4 + self._number(at)
-            return ((b"t" if kind in _TEXTS else b"s") + data[at + 4 : end],), end
+            return _text(kind, data[at + 4 : end]) if kind in _TEXTS else (b"s" + data[at + 4 : end],), end
         if kind == ord("l"):
             digits = self._number(at)
             end = at + 4 + 2 * min(digits, (1 << 32) - digits)
@@ -109,6 +110,11 @@ class Reader:
             item, at = self.read(at, depth + 1)
             parts += item
         return tuple(parts), at
+
+
+def _text(kind: int, text: bytes) -> Objects:
+    """A text, and whether it is interned."""
+    return (b"t" + text, b"I") if kind in _INTERNED else (b"t" + text,)
 
 
 def objects(data: bytes, start: int, dialect: Dialect) -> Objects:
