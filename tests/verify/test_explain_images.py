@@ -56,6 +56,13 @@ class TestImages:
     def test_the_time_of_a_tree(self, dtc: Callable[[int, str], bytes]) -> None:
         assert causes(dtc(1712318400, "moin"), dtc(1712318401, "moin")) == {"image-time"}
 
+    @pytest.mark.parametrize("field", ["version", "processor that boots", "size of the structure"])
+    def test_the_header_of_a_tree_is_none_of_its_time(self, dtc: Callable[[int, str], bytes], field: str) -> None:
+        at = {"version": 23, "processor that boots": 31, "size of the structure": 39}[field]
+        after = bytearray(dtc(1712318401, "moin"))
+        after[at] += 4
+        assert "unknown" in causes(dtc(1712318400, "moin"), bytes(after))
+
     def test_hashes_follow_from_the_data(self, dtc: Callable[[int, str], bytes]) -> None:
         assert causes(dtc(1, "/home/ann/src/main.c"), dtc(1, "/home/joe/src/main.c")) == {"build-path"}
 

@@ -40,6 +40,8 @@ class Tree:
     nodes: dict[str, dict[str, bytes]] = field(default_factory=dict)
     size: int = 0
     reserved: bytes = b""
+    header: tuple[int | bool, ...] = ()
+    """Versions, the processor that boots, and whether the length of the structure is what it takes."""
 
 
 def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
@@ -51,6 +53,8 @@ def hunks(before: bytes, after: bytes, place: Place) -> Iterator[Hunk]:
         else:
             values = (tree.nodes.get(path, {}).get("value", b"") for tree in (old, new))
             yield place.part(path).hunk("bytes", "checksum that does not hold", *values)
+    if old.header != new.header:
+        yield place.part("header").hunk("bytes", "header", before[: _HEADER.size], after[: _HEADER.size])
     if old.reserved != new.reserved:
         yield place.hunk("fdt", "memory reservations", old.reserved, new.reserved)
     if list(old.nodes) != list(new.nodes) and sorted(old.nodes) == sorted(new.nodes):
@@ -69,7 +73,9 @@ def read(data: bytes) -> Tree:
     """
     if len(data) < _HEADER.size:
         raise FormatError("a device tree that is cut off", offset=len(data))
-    _, size, structure, strings, reserved, version, _, _, strings_size, structure_size = _HEADER.unpack_from(data)
+    (_, size, structure, strings, reserved, version, compatible, processor, strings_size, structure_size) = (
+        _HEADER.unpack_from(data)
+    )
     if not _HEADER.size <= size <= len(data) or structure >= size or strings > size or version < 16:
         raise FormatError("the header of a device tree does not fit", offset=4)
     end = min(size, structure + structure_size) if version >= 17 else size
@@ -77,11 +83,13 @@ def read(data: bytes) -> Tree:
     tree = Tree(
         size=size, reserved=data[reserved : min(structure, strings)] if reserved < min(structure, strings) else b""
     )
-    _walk(data, structure, end, names, tree)
+    walked = _walk(data, structure, end, names, tree)
+    tree.header = (version, compatible, processor, version < 17 or walked == structure + structure_size)
     return tree
 
 
-def _walk(data: bytes, at: int, end: int, names: bytes, tree: Tree) -> None:
+def _walk(data: bytes, at: int, end: int, names: bytes, tree: Tree) -> int:
+    """Reads the nodes; returns where they end."""
     path: list[str] = []
     properties = letters = 0
     while at + 4 <= end:
@@ -109,7 +117,7 @@ def _walk(data: bytes, at: int, end: int, names: bytes, tree: Tree) -> None:
                 raise FormatError("a node ends that did not begin", offset=at)
             path.pop()
         elif token == _LAST:
-            return
+            return at
         elif token != _NOP:
             raise FormatError(f"an unknown token {token} in a device tree", offset=at)
     raise FormatError("a device tree without an end", offset=at)
