@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from buildinfo.errors import FormatError
 from buildinfo.verify.explain.dissect import elftables
 from buildinfo.verify.explain.dissect.elftable import Elf, Section
 
@@ -52,17 +51,10 @@ def functions(elf: Elf, section: Section, index: int) -> list[Stretch]:
 
 
 def _unwound(elf: Elf, section: Section) -> list[Stretch]:
-    table = elf.get(".eh_frame")
-    if table is None or elf.relocatable:
-        return []
-    try:
-        found = elftables.frames(elf, table)
-    except FormatError:
-        return []
     ends = section.address, section.address + section.size
     return [
         Stretch(frame.address - section.address, frame.size, b"")
-        for frame in found
+        for frame in elftables.linked_frames(elf)
         if ends[0] <= frame.address < ends[1] and frame.size
     ]
 

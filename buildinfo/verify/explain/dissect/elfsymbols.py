@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from typing import Final, NamedTuple
 
-from buildinfo.errors import FormatError
 from buildinfo.verify.explain.dissect import elftables
 from buildinfo.verify.explain.dissect.elftable import Elf
 
@@ -68,11 +67,4 @@ def _symbols(elf: Elf) -> Laid:
 
 def _functions(elf: Elf) -> Laid:
     """Functions by address, as `.eh_frame` tells them: without names, but each with its size."""
-    table = elf.get(".eh_frame")
-    if table is None or elf.relocatable:
-        return []
-    try:
-        found = elftables.frames(elf, table)
-    except FormatError:
-        return []
-    return [(b"", frame.size) for frame in sorted(found)]
+    return [(b"", frame.size) for frame in sorted(elftables.linked_frames(elf))]

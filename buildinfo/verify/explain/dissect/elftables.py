@@ -153,6 +153,17 @@ class Frame(NamedTuple):
     told_at: int
 
 
+def linked_frames(elf: Elf) -> list[Frame]:
+    """The functions that `.eh_frame` of a linked file tells of; none where it cannot be read."""
+    table = elf.get(".eh_frame")
+    if table is None or elf.relocatable:
+        return []
+    try:
+        return frames(elf, table)
+    except FormatError:
+        return []
+
+
 def frames(elf: Elf, section: Section) -> list[Frame]:
     """The entries of `.eh_frame`.
 
